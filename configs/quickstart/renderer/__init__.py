@@ -1,0 +1,1 @@
+"""Turns the quickstart Markdown sources into paged PDF manuals."""
