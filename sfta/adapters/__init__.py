@@ -1,0 +1,1 @@
+"""The outside world: model hub, storage, teachers, the chat template."""

@@ -1,0 +1,75 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sfta.core.stage import Runtime
+
+RECIPE = click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+SET = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one setting, as in train.lora.rank=8. May be repeated.",
+)
+_DEFAULT = Runtime()
+
+
+def runtime_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where and how to run; none of it changes the result."""
+    options = (
+        click.option(
+            "--runs",
+            type=click.Path(path_type=Path),
+            default=_DEFAULT.runs,
+            show_default=True,
+            help="Folder of the artifacts.",
+        ),
+        click.option(
+            "--cache",
+            type=click.Path(path_type=Path),
+            default=_DEFAULT.cache,
+            show_default=True,
+            envvar="SFTA_CACHE",
+            help="Folder of prepared models and tools.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=0),
+            default=_DEFAULT.workers,
+            show_default=True,
+            help="Processes for parsing; 0 means one per core.",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda"]),
+            default=_DEFAULT.device,
+            show_default=True,
+            help="Where training runs.",
+        ),
+        click.option(
+            "--key",
+            type=click.Path(path_type=Path),
+            envvar="SFTA_SIGNING_KEY",
+            help="Private key that signs the bundle; see `sfta keygen`.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def make_runtime(runs: Path, cache: Path, workers: int, device: str, key: Path | None) -> Runtime:
+    """The options as a value, with home folders spelled out."""
+    return Runtime(
+        runs=runs,
+        cache=cache.expanduser(),
+        workers=workers,
+        device=device,
+        signing_key=key,
+    )

@@ -1,0 +1,1 @@
+"""What every stage builds on: artifacts, the stage runner, configuration, progress."""

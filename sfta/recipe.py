@@ -1,0 +1,66 @@
+"""The recipe: everything that decides what the pipeline produces, and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PrivateAttr
+
+from sfta.core.config import Section, build, override, read_yaml
+from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
+from sfta.evaluation.config import EvaluateConfig
+from sfta.raft.config import GenerateConfig, PromptConfig
+from sfta.stages.config import BundleConfig, ExportConfig
+from sfta.training.config import ModelConfig, TrainConfig
+
+
+class Recipe(Section):
+    """A whole run, from documents to a bundle."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    """Name of the product: lower-case letters, digits, dot, dash, underscore."""
+    seed: NonNegativeInt = 7
+    """Decides every random choice."""
+    ingest: IngestConfig
+    """Which documents are read, and how."""
+    chunk: ChunkConfig = ChunkConfig()
+    """How documents are cut."""
+    index: IndexConfig = IndexConfig()
+    """How chunks are found again."""
+    retrieval: RetrievalConfig = RetrievalConfig()
+    """What the model is shown with a question: in training, evaluation and on the device."""
+    model: ModelConfig
+    """The model that learns."""
+    prompt: PromptConfig = PromptConfig()
+    """What the model reads and how it answers."""
+    generate: GenerateConfig = GenerateConfig()
+    """How training rows are made."""
+    train: TrainConfig = TrainConfig()
+    """How the model learns."""
+    export: ExportConfig = ExportConfig()
+    """What is made for the device."""
+    evaluate: EvaluateConfig = EvaluateConfig()
+    """What is measured, and the least it takes to ship."""
+    bundle: BundleConfig = BundleConfig()
+    """What goes to the device."""
+
+    _root: Path = PrivateAttr(default=Path())
+
+    @property
+    def root(self) -> Path:
+        """Folder that relative paths start at: the recipe file's own."""
+        return self._root
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file, apply ``--set`` assignments, report every problem at once.
+
+    Raises:
+        ConfigError: one line per problem.
+    """
+    data = read_yaml(path)
+    for assignment in overrides:
+        override(data, assignment)
+    recipe = build(Recipe, data, name=str(path))
+    recipe._root = path.resolve().parent
+    return recipe

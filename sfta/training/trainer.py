@@ -1,0 +1,181 @@
+"""The training loop: transformers' Trainer over packs, with the loss SFTA needs.
+
+The loss is the sum over completion tokens divided by the summed token weights of the whole
+optimizer step. A mean per row would give the few tokens of a refusal many times the weight of
+an answer's tokens, and the model would learn to refuse.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainingArguments
+
+from sfta.training.config import TrainConfig
+from sfta.training.model import Precision
+from sfta.training.packing import Pack, lay_out
+
+COMPLETE = "complete"
+Batch = dict[str, torch.Tensor]
+
+
+class PackData(Dataset[Pack]):
+    """Packs by number."""
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        self._packs = packs
+
+    def __len__(self) -> int:
+        return len(self._packs)
+
+    def __getitem__(self, index: int) -> Pack:
+        return self._packs[index]
+
+
+def collate(packs: Sequence[Pack], *, refusal_weight: float) -> Batch:
+    """Tensors of one micro-batch: one sequence of L tokens that predicts N tokens."""
+    layout = lay_out(packs)
+    weights = torch.ones(len(layout.targets))
+    weights[torch.from_numpy(layout.refusal)] = refusal_weight
+    return {
+        "input_ids": torch.from_numpy(layout.ids)[None],
+        "position_ids": torch.from_numpy(layout.positions)[None],
+        "attention_mask": torch.from_numpy(layout.visible())[None, None],
+        "logits_to_keep": torch.from_numpy(layout.predicting),
+        "targets": torch.from_numpy(layout.targets),
+        "weights": weights,
+    }
+
+
+class PackTrainer(Trainer):
+    """Trainer whose batches are packs."""
+
+    model_accepts_loss_kwargs: bool
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Any,
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 the base class's signature
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Weighted token sum over the step's weight; see the module's text."""
+        total, logits = weighted_loss(model, inputs)
+        scale = inputs["weights"].sum() if num_items_in_batch is None else num_items_in_batch
+        loss = total / scale
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[Batch], device: torch.device
+    ) -> torch.Tensor:
+        weight = torch.stack([batch["weights"].sum() for batch in batch_samples]).sum()
+        weight = weight.to(device)
+        if self.args.world_size > 1:
+            # The loss of each process is averaged afterwards: scale to the sum over all.
+            weight = self.accelerator.gather(weight).sum() / self.args.world_size
+        return weight
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,  # noqa: ARG002 the base class's signature
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Exact validation loss, perplexity and token accuracy over all validation tokens."""
+        loader = self.get_eval_dataloader(eval_dataset)
+        loss = weight = correct = tokens = 0.0
+        model: Any = self.model
+        model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for batch in loader:
+                inputs = self._prepare_inputs(batch)
+                total, logits = weighted_loss(model, inputs)
+                loss += float(total)
+                weight += float(inputs["weights"].sum())
+                correct += float((logits.argmax(-1) == inputs["targets"]).sum())
+                tokens += len(inputs["targets"])
+        model.train()
+        figures = {
+            f"{metric_key_prefix}_loss": loss / weight,
+            f"{metric_key_prefix}_perplexity": math.exp(min(loss / weight, 50.0)),
+            f"{metric_key_prefix}_token_accuracy": correct / tokens,
+        }
+        self.log(figures)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, figures
+        )
+        return figures
+
+
+def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Summed weighted cross-entropy, and the (N, vocabulary) logits it came from."""
+    logits = model(
+        input_ids=inputs["input_ids"],
+        position_ids=inputs["position_ids"],
+        attention_mask=inputs["attention_mask"],
+        logits_to_keep=inputs["logits_to_keep"],
+    ).logits[0]
+    losses = functional.cross_entropy(logits.float(), inputs["targets"], reduction="none")
+    return (losses * inputs["weights"]).sum(), logits
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end."""
+    found = [p for p in folder.glob("checkpoint-*") if (p / COMPLETE).exists()]
+    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+
+def training_arguments(
+    config: TrainConfig, precision: Precision, folder: Path, *, seed: int, plan: "StepPlan"
+) -> TrainingArguments:
+    """Settings of transformers' Trainer."""
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=plan.packs_per_batch,
+        per_device_eval_batch_size=plan.packs_per_batch,
+        gradient_accumulation_steps=plan.batches_per_step,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(config.warmup_share * plan.steps),
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_gradient_norm,
+        optim="adamw_torch",
+        bf16=precision.name == "bfloat16",
+        fp16=precision.name == "float16",
+        use_cpu=precision.device == "cpu",
+        logging_steps=1,
+        eval_strategy="steps",
+        eval_steps=max(1, plan.steps // config.validations),
+        save_strategy="no",
+        save_total_limit=2,
+        report_to=[],
+        remove_unused_columns=False,
+        label_names=["targets"],
+        dataloader_num_workers=0,
+        disable_tqdm=True,
+        seed=seed,
+        data_seed=seed,
+    )
+
+
+class StepPlan:
+    """How packs make optimizer steps.
+
+    A micro-batch is one pack on a CPU, where longer sequences only cost attention, and as many
+    as stay under a token count on a GPU.
+    """
+
+    def __init__(self, packs: Sequence[Pack], config: TrainConfig, *, device: str) -> None:
+        rows = sum(len(pack.rows) for pack in packs)
+        packs_per_step = max(1, round(config.rows_per_step * len(packs) / rows))
+        tokens = max(pack.tokens for pack in packs)
+        fit = 1 if device == "cpu" else max(1, config.context_tokens * 2 // tokens)
+        self.packs_per_batch = min(fit, packs_per_step)
+        self.batches_per_step = max(1, round(packs_per_step / self.packs_per_batch))
+        per_step = self.packs_per_batch * self.batches_per_step
+        self.steps = config.epochs * math.ceil(len(packs) / per_step)

@@ -1,0 +1,60 @@
+"""What is seen and kept while training runs: progress, history, checkpoints by the clock."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainingArguments
+
+from sfta.core.artifact import sync_tree
+from sfta.core.progress import Task
+from sfta.training.trainer import COMPLETE
+
+
+class Watch(TrainerCallback):
+    """Shows progress and asks for a checkpoint when enough time has passed."""
+
+    def __init__(self, task: Task, *, checkpoint_seconds: float) -> None:
+        self._task = task
+        self._every = checkpoint_seconds
+        self._saved = time.monotonic()
+        self._loss = float("nan")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
+        """Continue the count of a resumed run."""
+        self._task.total = state.max_steps
+        self._task.advance(state.global_step)
+
+    def on_log(self, *_: Any, logs: dict[str, Any] | None = None, **__: Any) -> None:
+        """Remember the loss for the progress line."""
+        self._loss = (logs or {}).get("loss", self._loss)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
+        """Count the step; ask for a checkpoint by the clock."""
+        self._task.advance(note=f"loss {self._loss:.3f}")
+        if time.monotonic() - self._saved >= self._every:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: Any, *_: Any, **__: Any) -> None:
+        """Mark the checkpoint after its last file: an unmarked one is never read."""
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        sync_tree(folder)
+        (folder / COMPLETE).touch()
+        self._saved = time.monotonic()
+
+
+def history_lines(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The figures of every step and validation, without timings, in order."""
+    kept = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_perplexity")
+    lines = []
+    for entry in log_history:
+        figures = {k: entry[k] for k in (*kept, "eval_token_accuracy") if k in entry}
+        if figures:
+            lines.append({"step": entry["step"], "epoch": entry["epoch"], **figures})
+    return lines
+
+
+def write_history(path: Path, lines: list[dict[str, Any]]) -> None:
+    """One JSON object per line."""
+    path.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines), "utf-8")
