@@ -1,0 +1,193 @@
+"""From a PDF to an answer without a network, killed in every stage on the way."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_line import make_workplace, sfta
+
+from sfta.cli.main import STAGE_COMMANDS
+from sfta.core.artifact import SCRATCH_PREFIX, finished
+
+pytestmark = [pytest.mark.slow, pytest.mark.tools, pytest.mark.xdist_group("line")]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory, tiny_base):
+    """The folder after a run that was killed once in every stage, and what each run said."""
+    folder = tmp_path_factory.mktemp("line")
+    make_workplace(folder, tiny_base)
+    assert sfta("keygen", "key.pem", cwd=folder).returncode == 0
+    killed = [kill_in(stage, folder) for stage in STAGE_COMMANDS]
+    last = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
+    assert last.returncode == 0, last.stderr
+    return folder, killed, json.loads(last.stdout)
+
+
+def kill_in(stage, folder):
+    """Start a run, SIGKILL it and its children soon after `stage` has begun."""
+    run = subprocess.Popen(
+        [sys.executable, "-m", "sfta.cli.main", "run", "recipe.yaml", "--key", "key.pem"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    said = []
+    for text in run.stderr:
+        said.append(text.strip())
+        if text.startswith(f"{stage}: working"):
+            time.sleep(random.Random(stage).uniform(0.0, 0.6))
+            break
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    run.stderr.close()
+    assert any(text.startswith(f"{stage}: working") for text in said), said
+    return said
+
+
+def test_a_killed_stage_leaves_nothing_that_is_read(line):
+    folder, _, _ = line
+    for artifact in finished(folder / "runs"):
+        artifact.verify()
+    assert not list((folder / "runs").glob(f"*/{SCRATCH_PREFIX}*"))
+
+
+def test_every_stage_before_the_kill_is_reused_by_the_next_run(line):
+    _, killed, _ = line
+    for number, said in enumerate(killed[1:], 1):
+        # The stage killed last time may have finished before the signal; those before it did.
+        for earlier in STAGE_COMMANDS[: number - 1]:
+            assert any(text.startswith(f"{earlier}: reused") for text in said), (earlier, said)
+
+
+def test_the_next_run_makes_every_artifact(line):
+    _, _, outcomes = line
+    assert [outcome["stage"] for outcome in outcomes] == list(STAGE_COMMANDS)
+
+
+def test_a_second_run_reuses_everything(line):
+    folder, _, outcomes = line
+    again = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    reused = json.loads(again.stdout)
+    assert all(outcome["reused"] for outcome in reused)
+    assert [o["digest"] for o in reused] == [o["digest"] for o in outcomes]
+
+
+def test_an_interrupted_run_gives_the_same_rows_as_an_uninterrupted_one(line, tmp_path, tiny_base):
+    _, _, outcomes = line
+    make_workplace(tmp_path, tiny_base)
+    fresh = sfta("run", "recipe.yaml", "--until", "generate", "--json", cwd=tmp_path)
+    assert fresh.returncode == 0, fresh.stderr
+    digests = {o["stage"]: o["digest"] for o in outcomes}
+    for outcome in json.loads(fresh.stdout):
+        assert outcome["digest"] == digests[outcome["stage"]], outcome["stage"]
+
+
+def bundle_of(outcomes, folder):
+    return folder / next(o["path"] for o in outcomes if o["stage"] == "bundle") / "bundle"
+
+
+@pytest.fixture(scope="module")
+def offline():
+    for command in (["unshare", "-n"], ["unshare", "-rn"]):
+        if shutil.which("unshare") and subprocess.run([*command, "true"], check=False).returncode == 0:
+            return command
+    pytest.skip("this system allows no network namespace, so being offline cannot be proved")
+
+
+@pytest.fixture(scope="module")
+def installed(line, offline, tmp_path_factory):
+    folder, _, outcomes = line
+    home = tmp_path_factory.mktemp("device")
+    script = bundle_of(outcomes, folder) / "install.sh"
+    done = subprocess.run(
+        [*offline, "sh", script, "--key", folder / "key.pub", "--prefix", home],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home
+
+
+def test_the_device_answers_without_a_network(installed, offline):
+    asked = subprocess.run(
+        [*offline, installed / "bin/sfta-edge", "ask", "--json", "What is the Service level?"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    answer = json.loads(asked.stdout)
+    assert {"answer", "refused", "citations", "usage", "timings_ms", "bundle"} <= set(answer)
+
+
+def change_a_byte(bundle):
+    path = next((bundle / "model").glob("*.gguf"))
+    with path.open("r+b") as stream:
+        stream.seek(path.stat().st_size // 2)
+        byte = stream.read(1)[0]
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([byte ^ 1]))
+
+
+def add_a_file(bundle):
+    (bundle / "extra.txt").write_text("not listed", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("attack", "named"), [(change_a_byte, "gguf"), (add_a_file, "extra.txt")]
+)
+def test_a_changed_bundle_is_refused_before_anything_is_installed(line, tmp_path, attack, named):
+    folder, _, outcomes = line
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundle_of(outcomes, folder), bundle)
+    attack(bundle)
+    home = tmp_path / "home"
+    done = subprocess.run(
+        ["sh", bundle / "install.sh", "--key", folder / "key.pub", "--prefix", home],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert named in done.stderr
+    assert not home.exists() or not any(home.iterdir())
+
+
+def test_a_bundle_signed_with_another_key_is_refused(line, tmp_path):
+    folder, _, outcomes = line
+    assert sfta("keygen", tmp_path / "other.pem", cwd=tmp_path).returncode == 0
+    script = bundle_of(outcomes, folder) / "install.sh"
+    home = tmp_path / "home"
+    done = subprocess.run(
+        ["sh", script, "--key", tmp_path / "other.pub", "--prefix", home],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "signature" in done.stderr
+    assert not home.exists() or not any(home.iterdir())
+
+
+def test_no_path_of_the_factory_is_in_the_bundle(line):
+    folder, _, outcomes = line
+    for path in bundle_of(outcomes, folder).rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".md", ".html", ".txt"):
+            assert str(folder) not in path.read_text("utf-8"), path
+            assert str(Path.home()) not in path.read_text("utf-8"), path
