@@ -9,10 +9,13 @@ Standard library only: this module runs on the device.
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _QUOTE_LINE = re.compile(r'^\s*\[(\d{1,4})\]\s*"(.*)"\s*$')
 _EDGE_PUNCTUATION = " \t\r\n.,;:"
+_CUT_BEFORE_NUMBER = re.compile(r"\d[.,]$|(?:^|[^\w])[-+\u00b1]$")
+_CUT_AFTER_NUMBER = re.compile(r"[.,]\d")
 _SAME = str.maketrans(
     {
         "\u2018": "'",
@@ -90,10 +93,13 @@ def find_quote(quote: str, text: str) -> Span | None:
     if not needle:
         return None
     haystack, offsets = _normalised_with_offsets(text)
-    at = _find_whole(haystack, needle)
-    if at is None:
-        return None
-    return Span(offsets[at][0], offsets[at + len(needle) - 1][1])
+    at = haystack.find(needle)
+    while at >= 0:
+        end = at + len(needle)
+        if not _inside_word(haystack, at, end) and not _inside_character(offsets, at, end):
+            return Span(offsets[at][0], offsets[end - 1][1])
+        at = haystack.find(needle, at + 1)
+    return None
 
 
 def normalise(text: str) -> str:
@@ -101,37 +107,58 @@ def normalise(text: str) -> str:
     return _normalised_with_offsets(text)[0]
 
 
-def _find_whole(haystack: str, needle: str) -> int | None:
-    """First place where the needle does not begin or end inside a word or number."""
-    at = haystack.find(needle)
-    while at >= 0:
-        before = haystack[at - 1] if at else " "
-        after = haystack[at + len(needle)] if at + len(needle) < len(haystack) else " "
-        inside = (before.isalnum() and needle[0].isalnum()) or (
-            after.isalnum() and needle[-1].isalnum()
-        )
-        if not inside:
-            return at
-        at = haystack.find(needle, at + 1)
-    return None
+def _inside_word(text: str, start: int, end: int) -> bool:
+    """Whether a range begins or ends inside a word or a number, or leaves out its sign."""
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    if before[-1:].isalnum() and text[start].isalnum():
+        return True
+    if after[:1].isalnum() and text[end - 1].isalnum():
+        return True
+    return bool(
+        (text[start].isdigit() and _CUT_BEFORE_NUMBER.search(before))
+        or (text[end - 1].isdigit() and _CUT_AFTER_NUMBER.match(after))
+    )
+
+
+def _inside_character(offsets: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a range begins or ends within what one character of the chunk stands for."""
+    return (start > 0 and offsets[start - 1] == offsets[start]) or (
+        end < len(offsets) and offsets[end] == offsets[end - 1]
+    )
 
 
 def _normalised_with_offsets(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Normalised text, and for each of its characters the range it came from."""
     out: list[str] = []
     offsets: list[tuple[int, int]] = []
-    for index, char in enumerate(text):
-        for piece in unicodedata.normalize("NFKC", char.translate(_SAME)).casefold():
-            mapped = piece.translate(_SAME)
-            if mapped.isspace():
+    for start, end in _clusters(text):
+        for char in _spelling(text[start:end]):
+            if char.isspace():
                 if not out or out[-1] == " ":
                     continue
-                mapped = " "
-            elif unicodedata.category(mapped) in ("Cc", "Cf"):
+                out.append(" ")
+            elif unicodedata.category(char) in ("Cc", "Cf"):
                 continue
-            out.append(mapped)
-            offsets.append((index, index + 1))
+            else:
+                out.append(char)
+            offsets.append((start, end))
     if out and out[-1] == " ":
         out.pop()
         offsets.pop()
     return "".join(out), offsets
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Ranges of one character and the accents that follow it."""
+    start = 0
+    for index in range(1, len(text) + 1):
+        if index == len(text) or not unicodedata.combining(text[index]):
+            yield start, index
+            start = index
+
+
+def _spelling(cluster: str) -> str:
+    if unicodedata.category(cluster[0]) == "No":
+        return cluster  # 10\N{SUPERSCRIPT TWO} is not 102
+    folded = unicodedata.normalize("NFKC", cluster.translate(_SAME)).casefold()
+    return folded.translate(_SAME)

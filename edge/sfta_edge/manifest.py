@@ -99,10 +99,14 @@ class Manifest:
                     hint=f"This version reads {SCHEMA}. Update sfta-edge.",
                 )
             files = tuple(FileEntry(**entry) for entry in data["files"])
-            return cls(data["kind"], files, data["facts"])
+            manifest = cls(data["kind"], files, data["facts"])
+            # NaN and lone surrogates can be parsed, but not written again.
+            if json.loads(manifest.to_bytes()) != data:
+                raise IntegrityError("manifest holds more than kind, files and facts")
         # A deeply nested document ends in RecursionError, not in ValueError.
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise IntegrityError(f"manifest is not readable: {error}") from error
+        return manifest
 
     @classmethod
     def read(cls, root: Path) -> Self:
@@ -166,11 +170,15 @@ def canonical_json(value: object) -> bytes:
 def write_durably(path: Path, content: bytes) -> None:
     """Replace `path` in one step that survives a power cut: scratch name, fsync, rename."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -192,7 +200,7 @@ def _check_path(path: object) -> None:
         or pure.is_absolute()
         or ".." in pure.parts
         or "\\" in path
-        or any(ord(c) < 32 or ord(c) == 127 for c in path)
+        or any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in path)
         or pure.as_posix() != path
     )
     if unsafe:

@@ -129,6 +129,7 @@ class PromptContract:
             contract = cls(**data)
             if not all(isinstance(value, str) for value in data.values()):
                 raise IntegrityError("prompt contract is not readable: a field is no text")
+            contract.to_bytes()  # lone surrogates can be parsed, but are no text
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError(f"prompt contract is not readable: {error}") from error
         return contract

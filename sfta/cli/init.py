@@ -1,9 +1,12 @@
 """`sfta init`: a recipe to start from."""
 
+import re
 from pathlib import Path
 
 import click
 
+from sfta.cli.options import JSON
+from sfta.cli.screen import print_json
 from sfta_edge.errors import ConfigError
 
 _RECIPE = """\
@@ -20,7 +23,8 @@ model:
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
+@JSON
+def command(folder: Path, as_json: bool) -> None:
     """Make FOLDER with a recipe and an empty folder for documents.
 
     Example: sfta init pumps
@@ -29,7 +33,10 @@ def command(folder: Path) -> None:
     if recipe.exists():
         raise ConfigError(f"{recipe} exists already", hint="Choose another folder.")
     (folder / "documents").mkdir(parents=True, exist_ok=True)
-    name = "".join(c if c.isalnum() else "-" for c in folder.resolve().name.lower()).strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower())[:63].strip("-")
     recipe.write_text(_RECIPE.format(name=name or "my-model", file=recipe), "utf-8")
-    click.echo(f"recipe: {recipe}\nnext: put documents into {folder / 'documents'}, then"
-               f" sfta run {recipe}")
+    if as_json:
+        print_json({"recipe": str(recipe), "documents": str(folder / "documents")})
+        return
+    click.echo(f"recipe: {recipe}")
+    click.echo(f"next: put documents into {folder / 'documents'}, then sfta run {recipe}")

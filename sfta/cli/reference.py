@@ -49,9 +49,9 @@ def command_reference() -> str:
     parts = [CLI_HEAD]
     for program, module in PROGRAMS.items():
         command: click.Command = import_module(module).cli
-        parts.append(f"## {program}\n\n{_help(command, program)}")
-        for name, child in _commands(command, program):
-            parts.append(f"### `{name}`\n\n{_help(child, name)}")
+        context = _context(command, program)
+        parts.append(f"## {program}\n\n{_help(context)}")
+        parts += [f"### `{c.command_path}`\n\n{_help(c)}" for c in _commands(context)]
     return "\n".join(parts)
 
 
@@ -70,22 +70,30 @@ def section_options(annotation: Any) -> list[type[Section]]:
     return [option for inner in get_args(annotation) for option in section_options(inner)]
 
 
-def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    if not isinstance(command, click.Group):
+def _commands(context: click.Context) -> Iterator[click.Context]:
+    """Contexts of all commands below a group, as if each had been called."""
+    if not isinstance(context.command, click.Group):
         return
-    context = click.Context(command, info_name=name)
-    for key in command.list_commands(context):
-        child = command.get_command(context, key)
+    for key in context.command.list_commands(context):
+        child = context.command.get_command(context, key)
         if child is None or child.hidden:
             continue
+        inner = _context(child, key, context)
         if not isinstance(child, click.Group):
-            yield f"{name} {key}", child
-        yield from _commands(child, f"{name} {key}")
+            yield inner
+        yield from _commands(inner)
 
 
-def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=WIDTH, color=False)
-    lines = [line.rstrip() for line in command.get_help(context).splitlines()]
+def _context(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> click.Context:
+    # A fixed width: what is written must not depend on the terminal.
+    settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
+    return click.Context(command, parent=parent, info_name=name, **settings)
+
+
+def _help(context: click.Context) -> str:
+    lines = [line.rstrip() for line in context.get_help().splitlines()]
     return "```text\n" + "\n".join(lines).strip() + "\n```\n"
 
 

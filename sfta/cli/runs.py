@@ -9,7 +9,13 @@ from sfta.cli.screen import figures, print_json, print_table
 
 
 @click.command("runs")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the artifacts.",
+)
 @JSON
 def command(runs: Path, as_json: bool) -> None:
     """List every finished artifact, newest first.

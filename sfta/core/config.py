@@ -110,7 +110,7 @@ def _fields(kind: Any, steps: list[Any]) -> list[str]:
         return _fields(field.annotation, steps[1:]) if field else []
     if steps and isinstance(steps[0], int):
         steps = steps[1:]
-    options = get_args(kind)
+    options = list(get_args(kind))
     if tagged := [o for o in options if steps and _has_tag(o, steps[0])]:
         options, steps = tagged, steps[1:]
     return [name for option in options for name in _fields(option, steps)]

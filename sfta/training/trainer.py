@@ -6,6 +6,7 @@ an answer's tokens, and the model would learn to refuse.
 """
 
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,13 @@ def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
-    found = [p for p in folder.glob("checkpoint-*") if (p / COMPLETE).exists()]
+    """The newest checkpoint that was written to its end; the others are removed."""
+    found = []
+    for path in folder.glob("checkpoint-*"):
+        if (path / COMPLETE).exists():
+            found.append(path)
+        else:
+            shutil.rmtree(path)
     return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 
 

@@ -1,0 +1,1 @@
+"""The commands of sfta-edge, one file each, loaded on demand."""

@@ -1,0 +1,74 @@
+"""The application behind waitress: bounded threads, bounded sizes, a clean end."""
+
+import signal
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+
+from sfta_edge.app import ServeLimits
+from sfta_edge.errors import ConfigError
+
+_SPARE_THREADS = 4  # health checks and refusals are answered while all places are taken
+_HEADER_BYTES = 16 << 10
+_CONNECTIONS = 128
+_IDLE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0: any free one."""
+
+
+def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
+    """A bound waitress server: `.run()`, `.close()`.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    import waitress
+
+    try:
+        return waitress.create_server(
+            app,
+            host=address.host,
+            port=address.port,
+            threads=limits.places + _SPARE_THREADS,
+            connection_limit=_CONNECTIONS,
+            channel_timeout=_IDLE_SECONDS,
+            max_request_body_size=limits.body_bytes,
+            max_request_header_size=_HEADER_BYTES,
+            # Above 0 waitress notices that a client left while its question is answered.
+            channel_request_lookahead=1,
+            ident=None,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot listen on {address.host}:{address.port}: {error}",
+            hint="Give another --port, or stop the program that uses this one.",
+        ) from error
+
+
+def listening(server: Any) -> list[tuple[str, int]]:
+    """Hosts and ports a server is bound to; a name can stand for several."""
+    if hasattr(server, "effective_listen"):
+        return list(server.effective_listen)
+    return [(server.effective_host, server.effective_port)]
+
+
+def run(server: Any) -> None:
+    """Serve until the process is asked to end."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

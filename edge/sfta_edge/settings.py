@@ -1,0 +1,69 @@
+"""How questions are answered: the part of the manifest that steers the answerer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from sfta_edge.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How questions are answered; part of the signed manifest."""
+
+    top_k: int = 4
+    """Chunks given to the model."""
+    candidates: int = 32
+    """Chunks that each of the two searches, words and vectors, hands to the fusion."""
+    max_tokens: int = 160
+    """Longest answer, quotes included."""
+    context_tokens: int | None = None
+    """Room for prompt and answer; default: all the engine has."""
+    deadline_seconds: float | None = 120.0
+    """Longest time for one question, waiting included; None: no limit."""
+    refusal_threshold: float = 0.5
+    """Refuse if the model's refusal score exceeds this; 0.5 is the model's own choice."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be a whole number from 1 on, not {value!r}"
+            for name in ("top_k", "candidates", "max_tokens", "context_tokens")
+            if not _is_count(value := getattr(self, name))
+            and not (name == "context_tokens" and value is None)
+        ]
+        seconds, threshold = self.deadline_seconds, self.refusal_threshold
+        if seconds is not None and not (_is_number(seconds) and seconds > 0):
+            problems.append(f"deadline_seconds must be more than 0, not {seconds!r}")
+        if not (_is_number(threshold) and 0 < threshold < 1):
+            problems.append(f"refusal_threshold lies between 0 and 1, not at {threshold!r}")
+        if problems:
+            raise ConfigError("answer settings: " + "; ".join(problems))
+
+    @classmethod
+    def from_facts(cls, facts: object) -> Self:
+        """Read the settings of a manifest; what is not set has its default.
+
+        Raises:
+            ConfigError: an unknown name or an unusable value.
+        """
+        known = {field.name for field in fields(cls)}
+        if not isinstance(facts, Mapping) or not set(facts) <= known:
+            raise ConfigError(
+                f"answer settings are not readable: {facts!r}",
+                hint=f"This version knows {', '.join(sorted(known))}. Update sfta-edge.",
+            )
+        return cls(**facts)
+
+    @property
+    def refusal_bias(self) -> float:
+        """What the threshold adds to the logit of the refusal's first token."""
+        return math.log((1.0 - self.refusal_threshold) / self.refusal_threshold)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,246 @@
+"""Two places for bundles, and one small file that says which of them answers.
+
+Layout of an installation root::
+
+    state.json          which slot is active, what is in each, the highest counter of each key
+    slots/a  slots/b    complete, verified bundles; at most one is active
+    keys/               public keys that signed what is installed
+    environments/       Python environments, one per bundle that brought its wheels
+    bin/sfta-edge       starts the program of the active slot
+
+The only switch is the replacement of ``state.json``: before it the old bundle is active, after
+it the new one, and there is no moment between.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.manifest import MANIFEST, canonical_json, sync_folder, write_durably
+from sfta_edge.signature import fingerprint, load_public_key, open_verified, public_pem
+
+SCHEMA = "sfta.slots/1"
+STATE = "state.json"
+NAMES = ("a", "b")
+_LAUNCHER = """\
+#!/bin/sh
+# Starts the sfta-edge that belongs to the active slot.
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 3
+name=$(sed -n 's/.*"launch":"\\([0-9a-f]*\\)".*/\\1/p' "$here/state.json")
+if [ ! -x "$here/environments/$name/bin/sfta-edge" ]; then
+    echo "error: nothing is installed in $here" >&2
+    exit 3
+fi
+SFTA_ROOT=$here
+export SFTA_ROOT
+exec "$here/environments/$name/bin/sfta-edge" "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What one slot holds."""
+
+    name: str
+    """Of the bundle."""
+    counter: int
+    """Version of the bundle: newer ones have a higher counter."""
+    digest: str
+    """Identity of the bundle's files."""
+    manifest: str
+    """SHA-256 of the manifest's bytes."""
+    key: str
+    """Fingerprint of the key that signed it."""
+    environment: str = ""
+    """Folder below ``environments``; empty when the bundle's wheels were not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Content of ``state.json``."""
+
+    active: str | None = None
+    slots: Mapping[str, Installed] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """Highest counter that was ever active, by fingerprint: older bundles are refused."""
+
+    @property
+    def current(self) -> Installed | None:
+        """What answers now."""
+        return self.slots[self.active] if self.active else None
+
+    @property
+    def spare(self) -> str:
+        """The slot that the next bundle goes to."""
+        return NAMES[1] if self.active == NAMES[0] else NAMES[0]
+
+    def without(self, slot: str) -> "State":
+        """The same, with an empty slot."""
+        kept = {name: what for name, what in self.slots.items() if name != slot}
+        return replace(self, slots=kept)
+
+    def switched(self, slot: str, installed: Installed) -> "State":
+        """The same, with another active slot; counters only rise."""
+        highest = max(installed.counter, self.counters.get(installed.key, 0))
+        return State(
+            slot, {**self.slots, slot: installed}, {**self.counters, installed.key: highest}
+        )
+
+    def to_bytes(self) -> bytes:
+        """The exact bytes of the state file."""
+        launch = self.current.environment if self.current else ""
+        return canonical_json({"schema": SCHEMA, "launch": launch, **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Parse a state file; anything else raises `IntegrityError`."""
+        try:
+            data = json.loads(raw)
+            if data["schema"] != SCHEMA:
+                raise IntegrityError(f"unknown schema {data['schema']!r} in {STATE}")
+            slots = {name: Installed(**what) for name, what in data["slots"].items()}
+            state = cls(data["active"], slots, dict(data["counters"]))
+            if not _is_sound(state):
+                raise IntegrityError(f"{STATE} is not readable: it contradicts itself")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise IntegrityError(
+                f"{STATE} is not readable: {error}", hint="Restore it, or install again."
+            ) from error
+        return state
+
+
+def read_state(root: Path) -> State:
+    """What is installed; an empty state if nothing ever was."""
+    try:
+        return State.from_bytes((root / STATE).read_bytes())
+    except FileNotFoundError:
+        return State()
+    except OSError as error:
+        raise IntegrityError(f"cannot read {root / STATE}: {error}") from error
+
+
+def write_state(root: Path, state: State) -> None:
+    """Replace the state in one durable step."""
+    write_durably(root / STATE, state.to_bytes())
+
+
+def slot_path(root: Path, slot: str) -> Path:
+    """Folder of a slot."""
+    return root / "slots" / slot
+
+
+def active_slot(root: Path) -> Path:
+    """Folder of the bundle that answers.
+
+    Raises:
+        ConfigError: nothing is installed.
+        IntegrityError: the state names a slot that is not there.
+    """
+    state = read_state(root)
+    if state.active is None:
+        raise ConfigError(
+            f"nothing is installed in {root}", hint="Install a bundle: sfta-edge install."
+        )
+    path = slot_path(root, state.active)
+    if not (path / MANIFEST).is_file():
+        raise IntegrityError(
+            f"the active slot {path} holds no bundle", hint="Install it again."
+        )
+    return path
+
+
+def activate(root: Path, slot: str, installed: Installed, key: Ed25519PublicKey) -> State:
+    """Make a complete slot the active one."""
+    keys = root / "keys"
+    keys.mkdir(exist_ok=True)
+    write_durably(keys / f"{fingerprint(key)}.pem", public_pem(key))
+    sync_folder(root)
+    if installed.environment:
+        _write_launcher(root)
+    state = read_state(root).switched(slot, installed)
+    write_state(root, state)
+    _remove_unused_environments(root, state)
+    return state
+
+
+def trusted_key(root: Path, installed: Installed) -> Ed25519PublicKey:
+    """The public key that an installed bundle was verified with."""
+    key = load_public_key(root / "keys" / f"{installed.key}.pem")
+    if fingerprint(key) != installed.key:
+        raise IntegrityError(f"the stored key {installed.key[:16]} was changed")
+    return key
+
+
+def rollback(root: Path) -> State:
+    """Switch back to the other slot, after verifying it.
+
+    Raises:
+        ConfigError: there is no other bundle.
+        IntegrityError: the other slot is damaged; the active one stays.
+    """
+    with locked(root):
+        state = read_state(root)
+        other = state.slots.get(state.spare)
+        if other is None or state.active is None:
+            raise ConfigError(f"{root} holds no other bundle to go back to")
+        key = trusted_key(root, other)
+        open_verified(slot_path(root, state.spare), key)
+        return activate(root, state.spare, other, key)
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Keep other installations out until the block ends; a crash releases the lock."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SftaError(
+                f"another installation is working in {root}", hint="Wait until it ends."
+            ) from None
+        yield
+
+
+def _is_sound(state: State) -> bool:
+    """Values come from parsed JSON: their annotations are claims until this was asked."""
+    if not set(state.slots) <= set(NAMES) or state.active not in (None, *state.slots):
+        return False
+    counters: list[Any] = list(state.counters.values())
+    for slot in state.slots.values():
+        facts: dict[str, Any] = asdict(slot)
+        counters.append(facts.pop("counter"))
+        if not all(isinstance(text, str) for text in facts.values()):
+            return False
+        if not set(slot.key + slot.environment) <= set("0123456789abcdef"):
+            return False
+    return all(isinstance(counter, int) for counter in counters)
+
+
+def _write_launcher(root: Path) -> None:
+    folder = root / "bin"
+    folder.mkdir(exist_ok=True)
+    scratch = folder / f".sfta-edge.{os.getpid()}"
+    scratch.write_text(_LAUNCHER, "utf-8")
+    scratch.chmod(0o755)
+    with scratch.open("rb") as stream:
+        os.fsync(stream.fileno())
+    scratch.replace(folder / "sfta-edge")
+    sync_folder(folder)
+
+
+def _remove_unused_environments(root: Path, state: State) -> None:
+    used = {installed.environment for installed in state.slots.values()}
+    folder = root / "environments"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name not in used:
+            shutil.rmtree(path, ignore_errors=True)

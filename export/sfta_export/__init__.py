@@ -1,0 +1,3 @@
+"""Makes a model portable: merge, GGUF, quantization, parity."""
+
+__version__ = "0.1.0"

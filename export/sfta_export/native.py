@@ -1,0 +1,119 @@
+"""llama.cpp's libraries, built with CMake for every CPU of this kind of machine.
+
+The CPU code is built once per instruction set and chosen when it is loaded, so the wheel runs
+on the oldest machine and is fast on the newest. Nothing depends on the machine that builds.
+"""
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from sfta_edge.errors import MissingDependencyError, ToolError
+
+log = logging.getLogger("sfta")
+CMAKE_OPTIONS = (
+    "-DCMAKE_BUILD_TYPE=Release",
+    "-DBUILD_SHARED_LIBS=ON",
+    # A wheel holds no links: without version numbers in the names, each library is one file
+    # and there is one registry of CPU variants in a process.
+    "-DCMAKE_PLATFORM_NO_VERSIONED_SONAME=ON",
+    "-DCMAKE_INSTALL_RPATH=$ORIGIN",
+    "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON",
+    "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-s",
+    "-DCMAKE_MODULE_LINKER_FLAGS=-Wl,-s",
+    "-DGGML_NATIVE=OFF",
+    "-DGGML_BACKEND_DL=ON",
+    "-DGGML_CPU_ALL_VARIANTS=ON",
+    # libgomp would be one more library that the device has to have.
+    "-DGGML_OPENMP=OFF",
+    "-DGGML_CCACHE=OFF",
+    "-DLLAMA_BUILD_COMMON=OFF",
+    "-DLLAMA_BUILD_TOOLS=OFF",
+    "-DLLAMA_BUILD_TESTS=OFF",
+    "-DLLAMA_BUILD_EXAMPLES=OFF",
+    "-DLLAMA_BUILD_SERVER=OFF",
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_OPENSSL=OFF",
+    "-DLLAMA_CURL=OFF",
+)
+_STEP = re.compile(r"^\[\s*(\d+/\d+|\d+%)\]")
+_SAY_EVERY = 25
+
+
+def check_programs() -> None:
+    """Raise `MissingDependencyError` naming each program the build needs and PATH has not."""
+    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
+    missing = [] if shutil.which("cmake") else ["cmake"]
+    missing += (
+        [] if any(shutil.which(name) for name in compilers if name) else ["a C++ compiler"]
+    )
+    missing += [] if shutil.which("ninja") or shutil.which("make") else ["ninja or make"]
+    if missing:
+        raise MissingDependencyError(
+            f"building the runtime needs {', '.join(missing)}",
+            hint="Install them, on Debian: apt-get install cmake g++ ninja-build.",
+        )
+
+
+def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
+    """Build the libraries of a llama.cpp tree; return them, sorted by name.
+
+    Raises:
+        ToolError: CMake or the compiler failed; carries the end of the log.
+    """
+    ninja = shutil.which("ninja")
+    if ninja is None:
+        # make trusts whatever file a killed compiler left behind; ninja does not.
+        shutil.rmtree(folder, ignore_errors=True)
+    prefix_map = f"-ffile-prefix-map={source}=."
+    flags = [f"-DCMAKE_C_FLAGS={prefix_map}", f"-DCMAKE_CXX_FLAGS={prefix_map}"]
+    generator = ["-G", "Ninja" if ninja else "Unix Makefiles"]
+    configure = ["cmake", *generator, "-S", str(source), "-B", str(folder)]
+    log_file.unlink(missing_ok=True)
+    log.info("building llama.cpp for every CPU variant; once, about five minutes on two cores")
+    _run([*configure, *CMAKE_OPTIONS, *flags], log_file)
+    _run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)], log_file)
+    libraries = sorted((folder / "bin").glob("*.so"))
+    if not {"libllama.so", "libggml.so", "libggml-base.so"} <= {p.name for p in libraries}:
+        raise ToolError(f"the build made no libllama.so in {folder}", hint=f"See {log_file}.")
+    return libraries
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment without what would change the result.
+
+    With SOURCE_DATE_EPOCH set, ggml builds as if for another machine, without SIMD; git would
+    write the commit of whatever repository the cache lies in.
+    """
+    dropped = {"SOURCE_DATE_EPOCH", "CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_GENERATOR"}
+    kept = {k: v for k, v in os.environ.items() if k not in dropped}
+    return {**kept, "GIT_DIR": os.devnull, "LC_ALL": "C"}
+
+
+def _run(command: list[str], log_file: Path) -> None:
+    """Run, keep the output, and say how far the build is."""
+    lines = 0
+    with (
+        log_file.open("a", encoding="utf-8") as kept,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=_environment(),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            kept.write(line)
+            if step := _STEP.match(line):
+                lines += 1
+                if lines % _SAY_EVERY == 0:
+                    log.info("building the runtime: %s", step[1])
+    if process.returncode != 0:
+        tail = "\n".join(log_file.read_text("utf-8").splitlines()[-20:])
+        raise ToolError(f"{command[0]} failed:\n{tail}", hint=f"The whole log: {log_file}")

@@ -1,0 +1,172 @@
+"""The pinned tools: where they are, and how they get there.
+
+One source archive (`toolchain.toml`) becomes a folder below the cache that holds the GGUF
+converter and a portable wheel of the runtime. The folder is complete or not there; a build
+that was killed goes on where it stopped.
+
+    python -m sfta_export.toolchain
+"""
+
+import argparse
+import fcntl
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from sfta_edge.errors import MissingDependencyError, SftaError
+from sfta_edge.manifest import canonical_json, sync_folder
+from sfta_export import native, sdist, wheel
+
+log = logging.getLogger("sfta")
+DEFAULT_CACHE = Path("~/.cache/sfta")
+CONVERTER = "converter"
+_CONVERTER_PARTS = ("convert_hf_to_gguf.py", "conversion", "gguf-py", "LICENSE")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """A finished folder of tools."""
+
+    folder: Path
+
+    @property
+    def converter(self) -> Path:
+        """Folder with `convert_hf_to_gguf.py`, `conversion/` and its own `gguf-py/`."""
+        return self.folder / CONVERTER
+
+    @property
+    def wheel(self) -> Path:
+        """The runtime for this kind of machine, for every CPU of it."""
+        return next(self.folder.glob("*.whl"))
+
+
+def pin() -> sdist.Pin:
+    """The pinned source archive."""
+    text = files("sfta_export").joinpath("toolchain.toml").read_text("utf-8")
+    return sdist.Pin(**tomllib.loads(text)["llama"])
+
+
+def tools_folder(cache: Path = DEFAULT_CACHE) -> Path:
+    """Where the tools of this pin, recipe and machine are or will be."""
+    pinned = pin()
+    recipe = [pinned.recipe, native.CMAKE_OPTIONS, platform.machine(), platform.libc_ver()[0]]
+    digest = hashlib.sha256(canonical_json(recipe)).hexdigest()
+    return cache.expanduser() / "tools" / f"{pinned.sha256[:16]}-{digest[:8]}"
+
+
+def find_tools(cache: Path = DEFAULT_CACHE) -> Tools:
+    """The tools, if they were built.
+
+    Raises:
+        MissingDependencyError: they were not.
+    """
+    folder = tools_folder(cache)
+    if not folder.is_dir():
+        raise MissingDependencyError(
+            f"the export tools are not in {folder}",
+            hint="Run `make tools` (python -m sfta_export.toolchain); once, some minutes.",
+        )
+    return Tools(folder)
+
+
+def converter(cache: Path = DEFAULT_CACHE) -> Path:
+    """Folder of the GGUF converter; raises `MissingDependencyError` if it was not built."""
+    return find_tools(cache).converter
+
+
+def runtime_wheel(cache: Path = DEFAULT_CACHE) -> Path:
+    """The runtime's wheel; raises `MissingDependencyError` if it was not built."""
+    return find_tools(cache).wheel
+
+
+def ensure_tools(cache: Path = DEFAULT_CACHE, *, archive: Path | None = None) -> Tools:
+    """Build what is missing; a second process waits for the first.
+
+    Args:
+        cache: Folder that recipes share.
+        archive: The source archive, where no package index can be reached.
+
+    Raises:
+        MissingDependencyError: no CMake or compiler.
+        IntegrityError: the archive is not the pinned one.
+        ToolError: pip, CMake or the compiler failed; the message names the log.
+    """
+    folder = tools_folder(cache)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.with_name(f".{folder.name}.lock")):
+        if not folder.is_dir():
+            native.check_programs()
+            _build(folder, archive)
+    return Tools(folder)
+
+
+def _build(folder: Path, archive: Path | None) -> None:
+    pinned = pin()
+    work = folder.with_name(f".work-{folder.name}")
+    work.mkdir(exist_ok=True)
+    source = sdist.unpack(sdist.fetch(pinned, work, archive), work / "source")
+    llama = source / "vendor" / "llama.cpp"
+    libraries = native.build(llama, work / "build", log_file=work / "build.log")
+    scratch = work / "result"
+    shutil.rmtree(scratch, ignore_errors=True)
+    (scratch / CONVERTER).mkdir(parents=True)
+    for part in _CONVERTER_PARTS:
+        copy = shutil.copytree if (llama / part).is_dir() else shutil.copy2
+        copy(llama / part, scratch / CONVERTER / part)
+    packed = wheel.pack(source, libraries, scratch)
+    for path in (packed, scratch):
+        _flush(path)
+    scratch.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(work)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+        return
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends."""
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("another process builds the tools; waiting for it")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the tools and print the path of the runtime's wheel."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sfta_export.toolchain", description=__doc__
+    )
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder to build in")
+    parser.add_argument("--archive", type=Path, help=f"{pin().file}, if it is already here")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        tools = ensure_tools(options.cache, archive=options.archive)
+    except SftaError as error:
+        sys.stderr.write(f"error: {error}\n{error.hint}\n")
+        return error.exit_code
+    sys.stdout.write(f"{tools.wheel}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

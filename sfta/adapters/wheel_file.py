@@ -1,0 +1,162 @@
+"""Wheels: reading what they say of themselves, and packing the device's own package.
+
+Format: PyPA binary distribution format 1.0, https://packaging.python.org/specifications/.
+"""
+
+import re
+import zipfile
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from sfta_edge.errors import IntegrityError, MissingDependencyError
+from sfta_edge.manifest import sha256_file
+from sfta_export.wheel import record, write_zip
+
+_COPYLEFT = re.compile(
+    r"\bA?GPL|\bAffero|\bGNU General Public|\bSSPL|\bBUSL|Business Source|Commons.Clause"
+    r"|\bCC-BY-NC|Proprietary",
+    re.IGNORECASE,
+)
+_LICENCE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|notice|authors)")
+_SHORT = 200  # a longer "License" field is the licence's text, not its name
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel and what its metadata says."""
+
+    path: Path
+    name: str
+    """Normalised as in PEP 503."""
+    version: str
+    sha256: str
+    licence: str
+    """SPDX expression or the words of its maker; empty if nothing is stated."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a wheel file.
+
+        Raises:
+            IntegrityError: it is no wheel.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                metadata = _metadata(archive)
+        except (zipfile.BadZipFile, StopIteration, KeyError) as error:
+            raise IntegrityError(f"{path.name} is not a wheel: {error}") from error
+        return cls(
+            path=path,
+            name=normalised(metadata["Name"]),
+            version=metadata["Version"],
+            sha256=sha256_file(path)[0],
+            licence=_licence(metadata),
+        )
+
+    def licence_files(self) -> dict[str, bytes]:
+        """Texts of licences and notices, by their path below the wheel's metadata folder."""
+        found: dict[str, bytes] = {}
+        with zipfile.ZipFile(self.path) as archive:
+            for name in sorted(archive.namelist()):
+                parts = PurePosixPath(name).parts
+                if not parts[0].endswith(".dist-info") or name.endswith("/"):
+                    continue
+                inner = PurePosixPath(*parts[1:])
+                if parts[1] in ("licenses", "license_files"):
+                    found[PurePosixPath(*parts[2:]).as_posix()] = archive.read(name)
+                elif len(parts) == 2 and _LICENCE_FILE.match(inner.name):
+                    found[inner.as_posix()] = archive.read(name)
+        return found
+
+
+def refused_licences(wheels: list[Wheel]) -> list[str]:
+    """One sentence for each wheel that must not go to a device with the bundle."""
+    problems = []
+    for wheel in wheels:
+        if not wheel.licence:
+            problems.append(f"{wheel.path.name} states no licence")
+        elif not _is_permitted(wheel.licence):
+            problems.append(f"{wheel.path.name} is under {wheel.licence}")
+    return problems
+
+
+def pack_edge(folder: Path) -> Path:
+    """Pack the installed `sfta_edge` as a wheel: the code that measured is the code that ships.
+
+    Works for a normal and for an editable installation; the same files give the same bytes.
+
+    Raises:
+        MissingDependencyError: sfta-edge is not installed.
+    """
+    try:
+        installed = distribution("sfta-edge")
+    except PackageNotFoundError:
+        raise MissingDependencyError(
+            "sfta-edge is not installed", hint="Install it: pip install ./edge (`make setup`)."
+        ) from None
+    stem = f"sfta_edge-{installed.version}"
+    info = f"{stem}.dist-info"
+    members = dict(_package_files())
+    for name in ("METADATA", "entry_points.txt", "licenses/LICENSE"):
+        text = installed.read_text(name)
+        if text is not None:
+            members[f"{info}/{name}"] = text.encode()
+    members[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: sfta\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
+    members[f"{info}/RECORD"] = record(members, f"{info}/RECORD")
+    target = folder / f"{stem}-py3-none-any.whl"
+    write_zip(target, members)
+    return target
+
+
+def edge_sources() -> dict[str, Path]:
+    """Every file of the installed `sfta_edge`, by its path in the wheel."""
+    spec = find_spec("sfta_edge")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError("sfta-edge is not installed", hint="Run `make setup`.")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return {
+        f"sfta_edge/{path.relative_to(root).as_posix()}": path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _package_files() -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in edge_sources().items()}
+
+
+def _metadata(archive: zipfile.ZipFile) -> Message:
+    name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+    return Parser().parsestr(archive.read(name).decode("utf-8"))
+
+
+def _licence(metadata: Message) -> str:
+    if stated := metadata["License-Expression"]:
+        return str(stated)
+    classifiers = metadata.get_all("Classifier") or []
+    names = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License ::")]
+    words = " ".join(str(metadata["License"] or "").split())
+    if words and words.upper() != "UNKNOWN" and len(words) <= _SHORT:
+        return words
+    return ", ".join(name for name in names if name != "OSI Approved")
+
+
+def _is_permitted(licence: str) -> bool:
+    """Of alternatives, one is enough; an exception (``WITH``) lifts what its licence demands."""
+    for alternative in re.split(r"\bOR\b", licence):
+        parts = re.split(r"\bAND\b|,", alternative)
+        if not any(_COPYLEFT.search(part) and " WITH " not in part for part in parts):
+            return True
+    return False

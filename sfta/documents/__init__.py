@@ -1,0 +1,1 @@
+"""Documents: parsing, normalising, chunking."""

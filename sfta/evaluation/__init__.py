@@ -1,0 +1,1 @@
+"""Measuring a model: questions, arms, metrics, statistics and the report."""

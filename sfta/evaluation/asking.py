@@ -1,0 +1,136 @@
+"""Asking one model, through the code that answers on the device."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sfta.core.progress import task
+from sfta.evaluation.arms import Arm, Reply, ask_arm
+from sfta.evaluation.calibration import Calibration, Margin, fit_bias
+from sfta.evaluation.cases import Case
+from sfta.evaluation.judgement import judge
+from sfta.evaluation.outcome import ArmResult
+from sfta_edge.answer import Answer, ParallelEngine, answer_from_chunks, answer_many
+from sfta_edge.manifest import canonical_json, write_durably
+from sfta_edge.prompt import PromptContract
+from sfta_edge.retriever import Chunk
+from sfta_edge.settings import AnswerSettings
+
+Item = tuple[str, str, Sequence[Chunk]]
+"""Question id, question, chunks."""
+
+_MOST = 0.9997  # scores nearer to 0 or 1 say no more, and have no finite logit
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """One model, its prompt contract and the device's settings."""
+
+    engine: ParallelEngine
+    contract: PromptContract
+    settings: AnswerSettings
+
+    def ask_many(self, arm: Arm, items: Sequence[Item]) -> list[Reply]:
+        """Replies in the order of the items; several are written side by side."""
+        asked = [item for item in items if self._is_asked(arm, item)]
+        cases = [(chunks, question) for _, question, chunks in asked]
+        answers = answer_many(self.engine, self.contract, cases, self.settings)
+        found = {
+            item[0]: _reply(item, answer, milliseconds=0.0)
+            for item, answer in zip(asked, answers, strict=True)
+        }
+        return [found.get(item[0]) or self._unasked(item) for item in items]
+
+    def ask_alone(self, arm: Arm, items: Sequence[Item]) -> list[Reply]:
+        """The same, one after the other, with the time each took."""
+        replies = []
+        for item in items:
+            if not self._is_asked(arm, item):
+                replies.append(self._unasked(item))
+                continue
+            _, question, chunks = item
+            started = time.monotonic()
+            # No deadline: a slow machine must not change what is measured as quality.
+            settings = replace(self.settings, deadline_seconds=None)
+            answer = answer_from_chunks(self.engine, self.contract, chunks, question, settings)
+            replies.append(_reply(item, answer, (time.monotonic() - started) * 1000))
+        return replies
+
+    def margins(
+        self, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk]
+    ) -> list[Margin]:
+        """How far the model is from refusing each RAFT row, from its first token alone."""
+        cases = [
+            ([chunks[place["chunk_id"]] for place in row["context"]], str(row["question"]))
+            for row in rows
+        ]
+        brief = replace(self.settings, max_tokens=1)
+        answers = answer_many(self.engine, self.contract, cases, brief)
+        return [
+            Margin(_logit(answer.refusal_score), row["completion"] == self.contract.refusal)
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+    def _is_asked(self, arm: Arm, item: Item) -> bool:
+        """The device does not ask its model when the search finds nothing."""
+        return bool(item[2]) or arm.context == "closed"
+
+    def _unasked(self, item: Item) -> Reply:
+        return Reply(item[0], self.contract.refusal, (), False, 0, 0, 0.0)
+
+
+def answer_arm(
+    asker: Asker, arm: Arm, cases: Sequence[Case], work: Path, timed: int
+) -> tuple[ArmResult, list[float]]:
+    """Ask and judge one arm; also the milliseconds of the questions that were asked alone.
+
+    Replies are kept in `work`, and an arm whose replies are all there asks nothing.
+    """
+    replies = ask_arm(
+        arm, cases, work / f"answers-{arm.name}.jsonl", partial(asker.ask_many, arm)
+    )
+    judged = []
+    for case, reply in zip(cases, replies, strict=True):
+        context = [chunk for chunk in arm.chunks(case) if chunk.id in reply.given]
+        judged.append(
+            judge(case, context, reply.completion, asker.contract, truncated=reply.truncated)
+        )
+    # Spread over the benchmark, because neighbours are alike.
+    apart = cases[:: max(1, len(cases) // timed)][:timed] if timed else []
+    alone = ask_arm(arm, apart, work / f"timed-{arm.name}.jsonl", partial(asker.ask_alone, arm))
+    return ArmResult(arm, replies, judged), [r.milliseconds for r in alone if r.prompt_tokens]
+
+
+def calibrate(
+    asker: Asker, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk], kept: Path
+) -> Calibration:
+    """Fit the refusal threshold on RAFT rows; a fit that is in the file `kept` is used again."""
+    if kept.exists():
+        return Calibration(**json.loads(kept.read_bytes()))
+    with task("calibration: rows", len(rows)):
+        found = fit_bias(asker.margins(rows, chunks))
+    write_durably(kept, canonical_json(asdict(found)))
+    return found
+
+
+def _reply(item: Item, answer: Answer, milliseconds: float) -> Reply:
+    given = tuple(chunk.id for chunk in item[2] if chunk.id not in answer.dropped)
+    return Reply(
+        id=item[0],
+        completion=answer.completion,
+        given=given,
+        truncated=answer.finish_reason == "length",
+        prompt_tokens=answer.usage["prompt_tokens"],
+        answer_tokens=answer.usage["completion_tokens"],
+        milliseconds=round(milliseconds, 1),
+    )
+
+
+def _logit(score: float | None) -> float:
+    bounded = min(max(0.5 if score is None else score, 1 - _MOST), _MOST)
+    return math.log(bounded / (1 - bounded))

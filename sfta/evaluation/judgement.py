@@ -1,0 +1,136 @@
+"""Judging one completion: what it says, whether it is right, and whether its quotes hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfta.evaluation.cases import Case, answer_in
+from sfta.evaluation.metrics import contains, exact_match, looks_like_refusal, token_f1
+from sfta_edge.citation import Quote, find_quote, parse_answer
+from sfta_edge.prompt import PromptContract
+from sfta_edge.retriever import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one answer adds to the sums that every metric is a ratio of."""
+
+    questions: float
+    answerable: float
+    """The question has an answer in the corpus."""
+    held: float
+    """The answer is in the context that this arm was given."""
+    f1: float
+    """Token F1, if answerable. A refusal gets 0."""
+    exact: float
+    contains: float
+    overall: float
+    """As SQuAD 2.0: token F1 if answerable, else 1 for a refusal and 0 for an answer."""
+    f1_held: float
+    refused: float
+    """By the lenient rule, `metrics.looks_like_refusal`."""
+    refused_held: float
+    refused_answerable: float
+    refused_exactly: float
+    """With the contract's sentence and nothing else."""
+    quotes: float
+    quotes_valid: float
+    """Found in the chunk they name."""
+    supported: float
+    """Answered with at least one quote, and every quote is valid."""
+    cited: float
+    """Chunks quoted, where an oracle chunk is known."""
+    cited_oracle: float
+    citable: float
+    """A known oracle chunk is in the context."""
+    citable_hit: float
+    """Of these, with an oracle chunk quoted."""
+    ill_formed: float
+    """Neither the marked final answer nor the refusal sentence alone."""
+    truncated: float
+    """Cut at the longest answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuote:
+    """A quote of an answer, and whether it stands in the chunk it names."""
+
+    number: int
+    text: str
+    chunk_id: str | None
+    """None: the answer was not given a chunk of this number."""
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One completion, read and judged."""
+
+    answer: str
+    """The final answer; the whole text when the marker is missing."""
+    refused: bool
+    well_formed: bool
+    quotes: tuple[JudgedQuote, ...]
+    tally: Tally
+
+    @property
+    def right(self) -> bool:
+        """Says an accepted answer, or refuses a question that has none."""
+        if self.tally.answerable:
+            return self.tally.contains > 0
+        return self.refused
+
+
+def judge(
+    case: Case,
+    context: Sequence[Chunk],
+    completion: str,
+    contract: PromptContract,
+    *,
+    truncated: bool = False,
+) -> Judgement:
+    """Judge a completion against its question and the chunks it was made from."""
+    parsed = parse_answer(
+        completion, answer_marker=contract.answer_marker, refusal=contract.refusal
+    )
+    refused = parsed.refused or looks_like_refusal(parsed.answer, contract.refusal)
+    quotes = tuple(_judge_quote(quote, context) for quote in parsed.quotes)
+    answers, answerable = case.question.answers, case.question.answerable
+    scored = "" if refused else parsed.answer
+    f1 = token_f1(scored, answers) if answerable else 0.0
+    held = answer_in(case, context)
+    known = held and bool(case.oracle.ids)
+    cited = {quote.chunk_id for quote in quotes if quote.chunk_id}
+    oracle_cited = cited.intersection(case.oracle.ids)
+    misnumbered = {quote.number for quote in quotes if not quote.chunk_id}
+    tally = Tally(
+        questions=1.0,
+        answerable=float(answerable),
+        held=float(held),
+        f1=f1,
+        exact=exact_match(scored, answers) if answerable else 0.0,
+        contains=contains(completion, answers) if answerable else 0.0,
+        overall=f1 if answerable else float(refused),
+        f1_held=f1 if held else 0.0,
+        refused=float(refused),
+        refused_held=float(refused and held),
+        refused_answerable=float(refused and answerable),
+        refused_exactly=float(parsed.refused),
+        quotes=float(len(quotes)),
+        quotes_valid=float(sum(quote.valid for quote in quotes)),
+        supported=float(not refused and bool(quotes) and all(q.valid for q in quotes)),
+        cited=float(len(cited) + len(misnumbered)) if case.oracle.ids else 0.0,
+        cited_oracle=float(len(oracle_cited)),
+        citable=float(known),
+        citable_hit=float(known and bool(oracle_cited)),
+        ill_formed=float(not parsed.well_formed),
+        truncated=float(truncated),
+    )
+    return Judgement(parsed.answer, refused, parsed.well_formed, quotes, tally)
+
+
+def _judge_quote(quote: Quote, context: Sequence[Chunk]) -> JudgedQuote:
+    if not 1 <= quote.number <= len(context):
+        return JudgedQuote(quote.number, quote.text, None, valid=False)
+    chunk = context[quote.number - 1]
+    valid = find_quote(quote.text, chunk.text) is not None
+    return JudgedQuote(quote.number, quote.text, chunk.id, valid)

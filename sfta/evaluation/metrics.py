@@ -1,0 +1,140 @@
+"""Comparing one output with what is known about its question. Pure functions.
+
+Exact match and token F1 follow the official SQuAD 2.0 script (Rajpurkar et al., 2018), with one
+addition that leaves English alone: a Chinese or Japanese character is a token of its own.
+That script deletes punctuation, so to it ``7.5`` is ``75``; `contains` keeps numbers apart.
+"""
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Sequence
+from math import log2
+
+from sfta_edge.citation import normalise as normalise_quote
+
+MAX_REFUSAL_WORDS = 40
+"""A longer text is an answer, whatever phrases it holds."""
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED_CHARACTER = re.compile(f"([{_UNSPACED}])")
+_TERM = re.compile(rf"(?<!\w)-?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
+_MINUS = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-"})
+
+_SOURCE = r"(?:documents?|texts?|contexts?|passages?|excerpts?|sources?|manuals?|information)"
+_VERB = r"(?:contain|mention|provide|state|say|specify|include|hold|give|answer|address)"
+_NOT = r"(?:do|does|did)(?:\s+not|n't)"
+_DONE = r"(?:mentioned|provided|stated|specified|given|found|contained|available|included)"
+_NOTHING = r"(?:document|passage|information|mention)s?"
+_ABOUT = r"(?:about|on|regarding|in|for|of)"
+_UNABLE = r"(?:can\s?not|can't|could\s+not|couldn't|unable\s+to)"
+_REFUSALS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b{_SOURCE}\b[^.!?]{{0,40}}\b{_NOT}\s+(?:\w+\s+)?{_VERB}\b",
+        rf"\bnot\s+(?:\w+\s+)?{_DONE}\s+(?:in|by|within)\s+(?:\w+\s+){{0,3}}{_SOURCE}\b",
+        r"\b(?:is|are|was|were)(?:\s+not|n't)\s+(?:\w+\s+)?mentioned\b",
+        rf"\bno\s+{_NOTHING}\b[^.!?]{{0,40}}\b(?:{_VERB}s?|{_DONE}|{_ABOUT})\b",
+        r"\b(?:not\s+enough|insufficient)\s+(?:information|context|details?)\b",
+        rf"\b{_UNABLE}\s+(?:be\s+)?(?:answer|determine|find|found)(?:ed|d)?\b",
+        r"\bi\s+(?:do\s+not|don't)\s+know\b",
+    )
+)
+
+
+def normalise_answer(text: str) -> str:
+    """The SQuAD spelling: lower case, no punctuation, no articles, single spaces."""
+    bare = text.lower().translate(_NO_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", _UNSPACED_CHARACTER.sub(r" \1 ", bare)).split())
+
+
+def exact_match(prediction: str, answers: Sequence[str]) -> float:
+    """1.0 if the prediction is one of the answers, normalised; else 0.0."""
+    return float(normalise_answer(prediction) in {normalise_answer(a) for a in answers})
+
+
+def token_f1(prediction: str, answers: Sequence[str]) -> float:
+    """Harmonic mean of token precision and recall, the best over the accepted answers."""
+    return max((_token_f1(prediction, answer) for answer in answers), default=0.0)
+
+
+def contains(text: str, answers: Sequence[str]) -> float:
+    """1.0 if an accepted answer stands in the text, from word boundary to word boundary.
+
+    Case, punctuation, articles and thousands separators do not count as differences; decimal
+    points and signs do.
+    """
+    words = terms(text)
+    return float(any(_holds(words, terms(answer)) for answer in answers))
+
+
+def terms(text: str) -> list[str]:
+    """Words and numbers of a text, as `contains` compares them."""
+    folded = unicodedata.normalize("NFKC", text).translate(_MINUS).casefold()
+    found = (_THOUSANDS.sub("", term) for term in _TERM.findall(folded))
+    return [term for term in found if term not in ("a", "an", "the")]
+
+
+def looks_like_refusal(text: str, refusal: str) -> bool:
+    """Whether a text says that the documents do not hold the answer.
+
+    The lenient rule, the same for all arms: the text has at most `MAX_REFUSAL_WORDS` words
+    and holds the contract's refusal sentence, or a common phrase such as "is not mentioned",
+    "the documents do not contain" or "I do not know". A model that was never told the exact
+    sentence still gets its refusals counted.
+    """
+    if len(text.split()) > MAX_REFUSAL_WORDS:
+        return False
+    folded = normalise_quote(text)
+    sentence = normalise_quote(refusal).rstrip(".")
+    if sentence and sentence in folded:
+        return True
+    return any(pattern.search(folded) for pattern in _REFUSALS)
+
+
+def word_overlap(one: str, other: str) -> float:
+    """Jaccard overlap of the word sets of two texts, 0 to 1."""
+    left, right = set(terms(one)), set(terms(other))
+    return len(left & right) / len(left | right) if left | right else 1.0
+
+
+def recall_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:
+    """Share of the oracle chunks among the first k."""
+    return len(set(ranked[:k]) & set(oracle)) / len(set(oracle))
+
+
+def hit_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:
+    """1.0 if any oracle chunk is among the first k."""
+    return float(not set(ranked[:k]).isdisjoint(oracle))
+
+
+def reciprocal_rank(ranked: Sequence[str], oracle: Collection[str]) -> float:
+    """1 / rank of the first oracle chunk; 0.0 if there is none."""
+    return next((1 / rank for rank, name in enumerate(ranked, 1) if name in oracle), 0.0)
+
+
+def ndcg_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:
+    """Normalised discounted cumulative gain with relevance 0 or 1 (Jarvelin, Kekalainen)."""
+    gain = sum(1 / log2(rank + 1) for rank, name in enumerate(ranked[:k], 1) if name in oracle)
+    best = sum(1 / log2(rank + 1) for rank in range(1, min(k, len(set(oracle))) + 1))
+    return gain / best
+
+
+def _token_f1(prediction: str, answer: str) -> float:
+    predicted, accepted = normalise_answer(prediction).split(), normalise_answer(answer).split()
+    if not predicted or not accepted:
+        return float(predicted == accepted)
+    shared = sum((Counter(predicted) & Counter(accepted)).values())
+    # The two means of the definition, without the division that rounds.
+    return 2 * shared / (len(predicted) + len(accepted))
+
+
+def _holds(words: Sequence[str], part: Sequence[str]) -> bool:
+    size = len(part)
+    return size > 0 and any(
+        list(words[at : at + size]) == list(part) for at in range(len(words) - size + 1)
+    )

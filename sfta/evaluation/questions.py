@@ -1,0 +1,271 @@
+"""The benchmark file: questions with accepted answers, checked row by row."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from sfta_edge.errors import ConfigError
+
+_SHOWN_PROBLEMS = 20
+_UNANSWERABLE_KINDS = ("near_miss", "unanswerable")
+_KEYS = (
+    "id",
+    "question",
+    "answers",
+    "answerable",
+    "documents",
+    "oracle_ids",
+    "oracle_pages",
+    "kind",
+    "group",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenDocument:
+    """A document that comes with its question, and is not searched for."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OraclePage:
+    """A page that holds the answer."""
+
+    document: str
+    """File name of the document."""
+    page: int
+    """From 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row of the benchmark file."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    """Accepted answers; empty for a question without one."""
+    answerable: bool
+    """Whether the corpus, or the documents given here, hold the answer."""
+    documents: tuple[GivenDocument, ...] = ()
+    """The context, if the file brings its own; empty: the index is searched."""
+    oracle_ids: tuple[str, ...] = ()
+    """Chunks of the index, or documents given here, that hold the answer."""
+    oracle_pages: tuple[OraclePage, ...] = ()
+    kind: str = "question"
+    """What sort of question it is; the report has one line per kind."""
+    group: str = ""
+    """What it shares its fate with in a resample; empty: the document of its oracle."""
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Read a benchmark file.
+
+    Raises:
+        ConfigError: the file cannot be read or is empty, or rows are unusable; every problem
+            is listed with its line, up to 20.
+    """
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no benchmark file {path}", hint="Check the path."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the benchmark file {path}: {error}") from error
+    problems: list[str] = []
+    questions: list[Question] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            question, found = _parse(line)
+            problems += [f"line {number}: {problem}" for problem in found]
+            questions += [question] if question else []
+    problems += [f"id {name!r} is used twice" for name in _repeated(q.id for q in questions)]
+    if not questions and not problems:
+        problems = ["it holds no question"]
+    if problems:
+        raise ConfigError(
+            problem_list(f"{path} cannot be used as a benchmark", problems),
+            hint='Each line is a JSON object with "id", "question", "answers", "answerable".',
+        )
+    return questions
+
+
+def questions_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Question]:
+    """Questions from RAFT rows, one per wording, for want of a benchmark file.
+
+    A row with a quote is answerable by the chunks it quotes; a near miss is unanswerable. A
+    row that lost its oracle chunk is left out, because it does not say what its answer was.
+    """
+    ordered = sorted(rows, key=lambda row: (not row["quotes"], str(row["id"])))
+    questions: dict[str, Question] = {}
+    for row in ordered:
+        oracles = tuple(dict.fromkeys(str(quote["chunk_id"]) for quote in row["quotes"]))
+        if not oracles and not str(row["kind"]).startswith(_UNANSWERABLE_KINDS):
+            continue
+        questions.setdefault(
+            " ".join(str(row["question"]).split()).casefold(),
+            Question(
+                id=str(row["id"]),
+                question=str(row["question"]),
+                answers=(str(row["answer"]),) if oracles else (),
+                answerable=bool(oracles),
+                oracle_ids=oracles,
+                kind=str(row["kind"]),
+            ),
+        )
+    return sorted(questions.values(), key=lambda question: question.id)
+
+
+def draw_evenly(questions: Sequence[Question], most: int | None, seed: int) -> list[Question]:
+    """At most so many questions, one of each kind in turn, in the order they came in."""
+    if most is None or most >= len(questions):
+        return list(questions)
+    by_kind: dict[str, list[Question]] = {}
+    for question in sorted(questions, key=lambda q: _draw(f"{seed}/{q.id}")):
+        by_kind.setdefault(question.kind, []).append(question)
+    rounds = itertools.zip_longest(*(by_kind[kind] for kind in sorted(by_kind)))
+    turns = (question for turn in rounds for question in turn if question is not None)
+    chosen = {question.id for question in itertools.islice(turns, most)}
+    return [question for question in questions if question.id in chosen]
+
+
+def _draw(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def problem_list(what: str, problems: list[str]) -> str:
+    """All problems in one message, the first 20 spelled out."""
+    shown = [f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > _SHOWN_PROBLEMS:
+        shown.append(f"  and {len(problems) - _SHOWN_PROBLEMS} more")
+    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+    return f"{what}, {count}:\n" + "\n".join(shown)
+
+
+def _parse(line: str) -> tuple[Question | None, list[str]]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return None, [f"is not JSON: {error}"]
+    if not isinstance(row, dict):
+        return None, ["is not a JSON object"]
+    problems = [*_key_problems(row), *_value_problems(row)]
+    if problems:
+        return None, problems
+    return _question(row), []
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return Question(
+        id=row["id"],
+        question=row["question"],
+        answers=tuple(row["answers"]),
+        answerable=row["answerable"],
+        documents=tuple(
+            GivenDocument(d["id"], d["title"], d["text"]) for d in row.get("documents") or []
+        ),
+        oracle_ids=tuple(row.get("oracle_ids") or []),
+        oracle_pages=tuple(
+            OraclePage(p["document"], p["page"]) for p in row.get("oracle_pages") or []
+        ),
+        kind=row.get("kind") or "question",
+        group=row.get("group") or "",
+    )
+
+
+def _key_problems(row: Mapping[str, Any]) -> list[str]:
+    """Keys that are missing or misspelled; other keys are the file's own and stay unread."""
+    missing = [f"{key!r} is missing" for key in _KEYS[:4] if key not in row]
+    misspelled = [
+        f"unknown key {key!r} (did you mean {close[0]!r}?)"
+        for key in row
+        if key not in _KEYS
+        and (close := get_close_matches(key, _KEYS, n=1, cutoff=0.85))
+        and close[0] not in row
+    ]
+    return missing + misspelled
+
+
+def _value_problems(row: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f"{key!r} must be a text that is not empty"
+        for key in ("id", "question")
+        if key in row and not _is_text(row[key])
+    ]
+    problems += [
+        f"{key!r} must be a text"
+        for key in ("kind", "group")
+        if not isinstance(row.get(key) or "", str)
+    ]
+    problems += [
+        f"{key!r} must be a list of texts that are not empty"
+        for key in ("answers", "oracle_ids")
+        if not _is_list(row.get(key) or [], _is_text)
+    ]
+    if "answerable" in row and not isinstance(row["answerable"], bool):
+        problems.append("'answerable' must be true or false")
+    if not _is_list(row.get("documents") or [], _is_document):
+        problems.append("'documents' must be a list of {id, title, text}")
+    if not _is_list(row.get("oracle_pages") or [], _is_page):
+        problems.append("'oracle_pages' must be a list of {document, page}")
+    return problems or _contradictions(row)
+
+
+def _contradictions(row: Mapping[str, Any]) -> list[str]:
+    problems: list[str] = []
+    if row.get("answerable") is True and not row.get("answers"):
+        problems.append("is answerable but has no answers")
+    evidence = [key for key in ("answers", "oracle_ids", "oracle_pages") if row.get(key)]
+    if row.get("answerable") is False and evidence:
+        problems.append(f"is not answerable but has {' and '.join(evidence)}")
+    documents = [document["id"] for document in row.get("documents") or []]
+    if repeated := _repeated(documents):
+        problems.append(f"document id {repeated[0]!r} is used twice")
+    if documents and row.get("oracle_pages"):
+        problems.append("'oracle_pages' are pages of the index; use 'oracle_ids' here")
+    if documents and (unknown := set(row.get("oracle_ids") or []) - set(documents)):
+        problems.append(f"oracle id {min(unknown)!r} is not among its documents")
+    return problems
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_list(value: object, holds: Any) -> bool:
+    return isinstance(value, list) and all(holds(item) for item in value)
+
+
+def _is_document(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("id"))
+        and isinstance(value.get("title"), str)
+        and _is_text(value.get("text"))
+    )
+
+
+def _is_page(value: object) -> bool:
+    if not isinstance(value, dict) or not _is_text(value.get("document")):
+        return False
+    page = value.get("page")
+    return isinstance(page, int) and not isinstance(page, bool) and page >= 1
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for name in names:
+        if name in seen:
+            repeated[name] = None
+        seen.add(name)
+    return list(repeated)

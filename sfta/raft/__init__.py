@@ -1,0 +1,1 @@
+"""RAFT rows: questions, contexts, filters, splits and formats. Pure: no files, no models."""

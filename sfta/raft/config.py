@@ -1,0 +1,178 @@
+"""Settings of the prompt and of making training rows."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from sfta.core.config import Section
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+DOCUMENT_FIELDS = ("number", "title", "page", "heading", "text")
+
+
+class PromptConfig(Section):
+    """What the model reads and how it answers; part of the prompt contract that ships."""
+
+    system: str = (
+        "Answer the question from the documents. First copy the sentence that holds the answer, "
+        "then give the answer. If no document holds it, say so."
+    )
+    """System text. A model without a system role gets it at the start of the user turn."""
+    document: str = "[{number}] {title}, page {page}, {heading}\n{text}\n\n"
+    """Wrapper of one chunk. Fields: number, title, page, heading, text."""
+    question: str = "Question: {question}"
+    """Wrapper of the question. Field: question."""
+    refusal: Annotated[str, Field(min_length=1)] = "The documents do not contain the answer."
+    """What the model says when no document holds the answer. One line."""
+    answer_marker: Annotated[str, Field(min_length=1)] = "Answer:"
+    """What stands before the final answer. One line."""
+
+    @field_validator("refusal", "answer_marker")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if value != value.strip() or "\n" in value:
+            raise ValueError("must be one line without spaces around it")
+        return value
+
+    @model_validator(mode="after")
+    def _fields_are_used(self) -> Self:
+        if "{question}" not in self.question:
+            raise ValueError("question must hold the field {question}")
+        if missing := [
+            name for name in ("number", "text") if f"{{{name}}}" not in self.document
+        ]:
+            raise ValueError(f"document must hold the field {{{missing[0]}}}")
+        unknown = set(re.findall(r"\{(\w+)\}", self.document)) - set(DOCUMENT_FIELDS)
+        if unknown:
+            raise ValueError(f"document has no field {{{min(unknown)}}}")
+        return self
+
+
+class ExtractiveTeacher(Section):
+    """Questions and answers by rules over sentences, tables and procedures; no model."""
+
+    kind: Literal["extractive"] = "extractive"
+    phrasings: PositiveInt = 3
+    """Most differently worded questions of one fact."""
+    max_uses_per_template: PositiveInt = 24
+    """Most accepted rows that one question wording may have, so that none dominates."""
+
+
+class OpenAITeacher(Section):
+    """A model behind an OpenAI-compatible endpoint."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    """Address up to and with `/v1`."""
+    model: Annotated[str, Field(min_length=1)]
+    """Name of the model, as the endpoint knows it."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; never the key itself."""
+    questions_per_chunk: PositiveInt = 3
+    """Questions asked for per chunk."""
+    unanswerable_per_chunk: Annotated[int, Field(ge=0)] = 1
+    """On-topic questions per chunk which the chunk must not answer."""
+    json_schema: bool = True
+    """Ask for output that obeys a JSON schema. Turn off for endpoints that refuse it."""
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
+    """Higher varies the wording more."""
+    max_output_tokens: PositiveInt = 1024
+    """Longest reply; a reply cut there is unusable and counted."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 4
+    """Requests in flight."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    """Tries of one request before the stage stops; finished replies are kept."""
+    timeout_seconds: PositiveInt = 120
+    """Longest wait for one reply; then the request is tried again."""
+    max_total_tokens: PositiveInt | None = None
+    """Stop asking when prompt and reply tokens together have reached this; none: no limit."""
+
+
+TeacherConfig = Annotated[ExtractiveTeacher | OpenAITeacher, Field(discriminator="kind")]
+
+
+class ContextConfig(Section):
+    """Which chunks stand next to a question."""
+
+    oracle_fraction: Share = 0.8
+    """Share of the answerable questions whose oracle chunk is in the context (RAFT's P)."""
+    without_oracle: Literal["refuse", "answer"] = "refuse"
+    """Target where the oracle chunk is missing: the refusal, or, as in the paper, the answer."""
+    hard: Annotated[float, Field(ge=0.0)] = 0.8
+    """Weight of distractors that the retriever returns for the question."""
+    same_document: Annotated[float, Field(ge=0.0)] = 0.1
+    """Weight of distractors from the oracle chunk's document."""
+    random: Annotated[float, Field(ge=0.0)] = 0.1
+    """Weight of distractors from anywhere."""
+    rows_per_context: PositiveInt = 1
+    """Most rows that share one context, where it fits all of them. Training computes a shared
+    context once; more rows per context cost little more time."""
+    order: Literal["mixed", "retriever", "shuffled"] = "mixed"
+    """Order of the chunks: as retrieved, shuffled, or half of the rows each."""
+
+    @model_validator(mode="after")
+    def _some_distractors(self) -> Self:
+        if self.hard + self.same_document + self.random <= 0:
+            raise ValueError("at least one of hard, same_document and random must be above 0")
+        return self
+
+
+class FilterConfig(Section):
+    """Which questions become rows. What is turned away is kept with the reason."""
+
+    question_words: Annotated[list[int], Field(min_length=2, max_length=2)] = [3, 32]
+    """Fewest and most words of a question."""
+    answer_words: PositiveInt = 24
+    """Most words of an answer."""
+    quote_words: PositiveInt = 64
+    """Most words of a quote."""
+    near_duplicate: Share = 0.85
+    """Overlap of word sets above which two questions with one answer are the same question."""
+    round_trip: Literal["count", "require", "off"] = "require"
+    """Whether the retriever must find the oracle chunk for the question, or misses are only
+    counted."""
+    round_trip_top: PositiveInt = 12
+    """The rank up to which the oracle chunk counts as found."""
+
+
+class SplitConfig(Section):
+    """Which rows the model learns from, and which measure it. Made before any question."""
+
+    group_by: Literal["document", "section", "page"] = "document"
+    """What is never divided between splits: a document, a section of it, or a page."""
+    section_level: Annotated[int, Field(ge=1, le=6)] = 1
+    """Heading level that makes a section."""
+    shares: Annotated[list[Share], Field(min_length=3, max_length=3)] = [0.85, 0.1, 0.05]
+    """Shares of train, validation and test."""
+    near_duplicate: Share = 0.9
+    """Overlap of word sets above which two chunks keep their groups in one split."""
+    leakage_limit: Share = 0.05
+    """Share of held-out rows whose question or quote also stands in train; more is an
+    error."""
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        if abs(sum(self.shares) - 1.0) > 1e-6:
+            raise ValueError("shares must add up to 1")
+        if self.shares[0] <= 0.0:
+            raise ValueError("the share of train must be above 0")
+        return self
+
+
+class GenerateConfig(Section):
+    """How training rows are made."""
+
+    teacher: TeacherConfig = ExtractiveTeacher()
+    """Who writes questions and answers."""
+    context: ContextConfig = ContextConfig()
+    filters: FilterConfig = FilterConfig()
+    split: SplitConfig = SplitConfig()
+    refusal_share: Share = 0.25
+    """Share of all rows whose target is the refusal: near misses fill what paired and
+    unpaired rows without oracle leave."""
+    paired: Share = 0.5
+    """Share of the rows without oracle that repeat a question which another row answers."""
+    max_rows: PositiveInt | None = None
+    """Most rows over all splits, chosen evenly over kinds, sections and wordings."""

@@ -1,0 +1,157 @@
+"""Which chunks the model sees next to a question.
+
+The context always has ``top_k`` chunks, with the oracle chunk or without it, so its length
+gives nothing away; chunks are drawn without repetition of an id or of a text.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sfta.raft.candidate import Candidate
+from sfta.raft.config import ContextConfig
+from sfta.raft.corpus import CorpusChunk, key_terms
+from sfta_edge.citation import find_quote, normalise
+from sfta_edge.errors import ConfigError
+
+_TERMS_NEEDED = 0.6
+_TERMS_SAID = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Chunks in the order in which the model sees them."""
+
+    chunk_ids: tuple[str, ...]
+    oracle: str | None
+    """The oracle chunk, if it is there."""
+    sources: tuple[str, ...]
+    """Where each chunk came from: oracle, hard, same_document or random."""
+
+
+def choose_context(
+    candidate: Candidate,
+    hits: Sequence[str],
+    chunks: Mapping[str, CorpusChunk],
+    config: ContextConfig,
+    *,
+    oracle_present: bool,
+    top_k: int,
+    seed: int,
+) -> Context:
+    """Mix the oracle chunk, if it is to be there, with distractors.
+
+    Args:
+        candidate: the question.
+        hits: ids of the chunks that the retriever returns for it, best first.
+        chunks: the corpus.
+        config: weights of the kinds of distractor, and the order.
+        oracle_present: whether the oracle chunk is in the context.
+        top_k: chunks of a context.
+        seed: together with the candidate's id decides every draw.
+
+    Raises:
+        ConfigError: the corpus has too few chunks that do not hold the answer.
+    """
+    # Seeded per question: the result must not depend on the order of the questions.
+    rng = random.Random(f"{seed}/{candidate.id}/{oracle_present}")
+    oracle = candidate.chunk_id if oracle_present else None
+    pools = _pools(candidate, hits, chunks)
+    chosen: dict[str, str] = {oracle: "oracle"} if oracle else {}
+    texts = {normalise(chunks[chunk_id].text) for chunk_id in chosen}
+    while len(chosen) < top_k:
+        kind, chunk_id = _draw(pools, chosen, config, rng)
+        text = normalise(chunks[chunk_id].text)
+        pools = {name: [c for c in pool if c != chunk_id] for name, pool in pools.items()}
+        holds = holds_answer(chunks[chunk_id], candidate)
+        # Where the target is the refusal, a sentence that says what was asked in other words
+        # would make the target wrong.
+        holds = holds or (oracle is None and speaks_of(chunks[chunk_id], candidate))
+        if text not in texts and not holds:
+            chosen[chunk_id] = kind
+            texts.add(text)
+    ids = _ordered(list(chosen), hits, config, rng)
+    return Context(tuple(ids), oracle, tuple(chosen[chunk_id] for chunk_id in ids))
+
+
+def holds_answer(chunk: CorpusChunk, candidate: Candidate) -> bool:
+    """Whether a chunk answers the question too, so that it can be no distractor.
+
+    It does if it holds the quote, or if it holds the answer together with most of the
+    question's words. Neighbours that overlap the quote hold it.
+    """
+    if not candidate.answerable:
+        return False
+    if find_quote(candidate.quote, chunk.text) is not None:
+        return True
+    if find_quote(candidate.answer, chunk.text) is None:
+        return False
+    asked = set(key_terms(candidate.question))
+    held = set(key_terms(f"{chunk.heading} {chunk.text}"))
+    return not asked or len(asked & held) / len(asked) >= _TERMS_NEEDED
+
+
+def speaks_of(chunk: CorpusChunk, candidate: Candidate) -> bool:
+    """Whether one line or sentence holds nearly all words of a question.
+
+    Not asked of the near misses of the rules: those were checked against the whole corpus.
+    """
+    asked = set(key_terms(candidate.question))
+    if len(asked) < 3 or (candidate.template and not candidate.answerable):
+        return False
+    return any(
+        len(asked & set(key_terms(line))) / len(asked) >= _TERMS_SAID
+        for line in re.split(r"\n|(?<=[.!?]) ", chunk.text)
+    )
+
+
+def _pools(
+    candidate: Candidate, hits: Sequence[str], chunks: Mapping[str, CorpusChunk]
+) -> dict[str, list[str]]:
+    document = chunks[candidate.chunk_id].document_id
+    others = sorted(set(chunks) - ({candidate.chunk_id} if candidate.answerable else set()))
+    known = [chunk_id for chunk_id in dict.fromkeys(hits) if chunk_id in chunks]
+    return {
+        "hard": [c for c in known if c in set(others)],
+        "same_document": [c for c in others if chunks[c].document_id == document],
+        "random": others,
+    }
+
+
+def _draw(
+    pools: Mapping[str, list[str]], chosen: Mapping[str, str], config: ContextConfig,
+    rng: random.Random,
+) -> tuple[str, str]:  # fmt: skip
+    """Kind and id of the next distractor: the best hit left, or any of the other pools."""
+    left = {name: [c for c in pool if c not in chosen] for name, pool in pools.items()}
+    weights = {"hard": config.hard, "same_document": config.same_document,
+               "random": config.random}  # fmt: skip
+    names = [name for name in left if left[name] and weights[name] > 0]
+    names = names or [name for name in left if left[name]]
+    if not names:
+        raise ConfigError(
+            "the corpus has too few chunks to fill a context",
+            hint="Add documents, or lower retrieval.top_k.",
+        )
+    kind = rng.choices(names, [weights[name] or 1.0 for name in names])[0]
+    return kind, left[kind][0] if kind == "hard" else rng.choice(left[kind])
+
+
+def _ordered(
+    ids: list[str], hits: Sequence[str], config: ContextConfig, rng: random.Random
+) -> list[str]:
+    shuffled = sorted(ids)
+    rng.shuffle(shuffled)
+    order = config.order
+    if order == "mixed":
+        order = rng.choice(["retriever", "shuffled"])
+    if order == "shuffled":
+        return shuffled
+    rank = {chunk_id: place for place, chunk_id in enumerate(hits)}
+    found = sorted((c for c in ids if c in rank), key=rank.__getitem__)
+    # What the retriever did not return stands anywhere, or its place would mark it.
+    for chunk_id in shuffled:
+        if chunk_id not in rank:
+            found.insert(rng.randint(0, len(found)), chunk_id)
+    return found

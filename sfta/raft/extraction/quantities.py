@@ -1,0 +1,85 @@
+"""Numbers with units in running text, and what one asks to get them."""
+
+import re
+from dataclasses import dataclass
+
+from sfta.raft.extraction.lexicon import NUMBER_WORDS
+
+_NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
+_WORDED = rf"(?:{'|'.join(NUMBER_WORDS)}|half an?|three-quarters of an?)"
+_TIMES = r"(?:operating )?hours?|minutes?|seconds?|milliseconds?|days?|weeks?|months?|years?"
+_UNITS: tuple[tuple[str, str], ...] = (
+    ("torque", r"N[·.\u22c5 ]?m|newton metres?"),
+    ("flow", r"m³/h|m³/min|l/min|l/s|m3/h|m3/min"),
+    ("vibration", r"mm/s"),
+    ("concentration", r"mg/l|mg/kg|ppm|mg KOH/g"),
+    ("pressure", r"bar|mbar|kPa|MPa|Pa|psi|millibars?"),
+    ("temperature", r"°C|°F|degrees Celsius"),
+    ("temperature difference", r"K"),
+    ("power", r"kW|W|MW|kilowatts?"),
+    ("current", r"mA|A|amperes?|milliamperes?"),
+    ("voltage", r"kV|mV|V|volts?"),
+    ("resistance", r"megohms?|ohms?|kΩ|Ω|MΩ"),
+    ("speed", r"rpm|min-1|r/min|baud|km/h"),
+    ("frequency", r"kHz|Hz|MHz"),
+    ("length", r"mm²|mm|cm|km|µm|μm|m|metres?"),
+    ("mass", r"kg|g|tonnes?|t"),
+    ("volume", r"litres?|millilitres?|ml|l|m³|gallons?"),
+    ("time", rf"{_TIMES}|h|min|s"),
+    ("percentage", r"percent|%"),
+    ("sound level", r"dB\(A\)|dB"),
+    ("brightness", r"lux|lx"),
+    ("angle", r"degrees?"),
+    ("memory", r"GB|MB|kB|characters?"),
+    ("force", r"kN|N"),
+)  # fmt: skip
+_LIMIT = (
+    r"(?:at least |at most |up to |about |no more than |not more than |more than |less than |"
+    r"only |approximately |around |below |above |over |under |a maximum of |a minimum of )?"
+)
+_UNIT_ANY = "|".join(pattern for _, pattern in _UNITS)
+QUANTITY = re.compile(
+    rf"(?<![\w.,-]){_LIMIT}(?:between )?(?:{_NUMBER}|{_WORDED})(?: ?(?:{_UNIT_ANY})(?![\w²³/])"
+    rf"(?:(?: to | and |-){_NUMBER})?"
+    rf"|(?: to | and )(?:{_NUMBER}|{_WORDED}))"
+    rf"(?: ?(?:{_UNIT_ANY})(?![\w²³/]))?",
+)
+EVERY = re.compile(
+    rf"(?:every (?:(?:{_NUMBER}|{_WORDED}) )?(?:{_TIMES}|h|shift|turn|day|week|month|year)"
+    r"(?:(?: or | and) [\w,]+ (?:hours|months|years))?|"
+    r"(?:once|twice|three times) (?:per|a|every|each) (?:second|minute|hour|shift|day|week|month|"
+    r"quarter|year)|(?:daily|weekly|monthly|yearly|annually)(?= (?:by|with|in|at|for)\b|$))(?!\w)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value with its unit, verbatim, and its place in the text it was found in."""
+
+    text: str
+    kind: str
+    start: int
+    end: int
+
+    @property
+    def core(self) -> str:
+        """The value without "at least" and the like."""
+        return re.sub(rf"^{_LIMIT}", "", self.text)
+
+
+def find_quantities(text: str) -> list[Quantity]:
+    """Values with units, left to right."""
+    found = []
+    for match in QUANTITY.finditer(text):
+        kind = unit_kind(match.group())
+        if kind:
+            found.append(Quantity(match.group().strip(), kind, match.start(), match.end()))
+    return found
+
+
+def unit_kind(text: str) -> str:
+    """What a value with a unit measures; empty when there is no known unit."""
+    for kind, pattern in _UNITS:
+        if re.search(rf"(?:\d|\b(?:{_WORDED})) ?(?:{pattern})(?![\w²³/])", text):
+            return kind
+    return ""

@@ -1,0 +1,244 @@
+"""Facts with a number: limits, settings, durations, intervals, counts, torques, masses."""
+
+import re
+from collections.abc import Iterator
+
+from sfta.raft.corpus import bag
+from sfta.raft.extraction.clauses import Clause
+from sfta.raft.extraction.facts import Fact, fact
+from sfta.raft.extraction.lexicon import NUMBER_WORDS, PREPOSITIONS, is_verb_form
+from sfta.raft.extraction.nouns import bare, lower_first
+from sfta.raft.extraction.quantities import EVERY, Quantity, find_quantities
+from sfta.raft.extraction.segments import Segment
+
+_BIG = {
+    "pressure": "high", "temperature": "high", "length": "large", "mass": "heavy",
+    "time": "long", "voltage": "high", "percentage": "high", "power": "high", "flow": "large",
+    "speed": "high", "resistance": "high", "current": "high", "torque": "high",
+}  # fmt: skip
+_SIZES = {
+    "pressure": "high", "temperature": "high", "voltage": "high", "speed": "high", "gap": "wide",
+    "distance": "large", "delay": "long", "time": "long", "interval": "long", "power": "high",
+    "current": "high", "level": "high", "altitude": "high", "length": "great", "offset": "large",
+}  # fmt: skip
+_AFTER_VALUE = bag("long high wide deep thick apart once while higher away")
+_COUNT = re.compile(
+    rf"^(?P<number>(?:up to |at most |at least |about |the last |more than |not more than )?"
+    rf"(?:{'|'.join(NUMBER_WORDS[1:])}|\d{{1,4}}))\s+(?P<noun>[a-z][\w-]*(?: [a-z][\w-]*)*)"
+)
+_OF = re.compile(r"^(?P<head>.*?)(?:an?|the) (?P<noun>(?:[\w-]+ ){0,2}[\w-]+) of$")
+_ENDS = re.compile(r"(?:, | and | or |; |: |\(| while | during which | but )")
+_TIMES = {
+    "for": "for how long", "": "how long", "after": "after what time",
+    "within": "within what time", "in": "within what time",
+}  # fmt: skip
+_PREPOSITION = {
+    "at": "at what {kind}", "to": "to what {kind}", "above": "above what {kind}",
+    "below": "below what {kind}", "from": "from what {kind}", "with": "with what {kind}",
+    "under": "under what {kind}", "of": "of what {kind}", "over": "over what {kind}",
+    "through": "through what {kind}",
+}  # fmt: skip
+
+
+def quantity_facts(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    """Facts of the first value and the first interval of a clause."""
+    yield from _interval(segment, clause, main)
+    yield from _maximum(segment, clause, main)
+    yield from _count(segment, clause, main)
+    found = [q for q in find_quantities(main) if not _in_relative(main[: q.start])]
+    if found and not clause.negative:
+        yield from _value(segment, clause, main, found[0])
+
+
+def _in_relative(text: str) -> bool:
+    return re.search(r"\b(?:that|which|who|whose|when|if)\b", text) is not None
+
+
+def _interval(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    match = EVERY.search(main)
+    if match is None or clause.negative or _in_relative(main[: match.start()]):
+        return
+    rest = _joined(main[: match.start()], _kept(main[match.end() :]))
+    if len(find_quantities(rest)) > 1 or re.search(r"\b(?:or|and)$", rest):
+        return
+    yield fact("wh", segment.source.chunk, segment.quote, match.group(), wh="how often",
+               inverted=clause.inverted(rest), declared=clause.declared(rest),
+               label="interval")  # fmt: skip
+
+
+def _maximum(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    """The value that must not be exceeded."""
+    values = find_quantities(main)
+    if clause.verb != "exceed" or not clause.negative or not values or values[0].start:
+        return
+    subject = _joined(lower_first(clause.subject), _kept(main[values[0].end :]))
+    yield fact("maximum", segment.source.chunk, segment.quote, values[0].text, subject=subject,
+               bare=bare(subject))  # fmt: skip
+
+
+def _count(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    match = _COUNT.match(main)
+    if match is None or clause.passive or not clause.verb or clause.auxiliary in ("is", "are"):
+        return
+    noun = _noun_phrase(match["noun"])
+    if not noun or not noun.endswith("s") or find_quantities(main[: match.end()]):
+        return
+    tail = main[match.start("noun") + len(noun) :]
+    rest = _kept(tail)
+    yield fact("wh", segment.source.chunk, segment.quote, match["number"],
+               wh=f"how many {noun}", inverted=clause.inverted(rest),
+               declared=clause.declared(rest), label="count")  # fmt: skip
+
+
+def _noun_phrase(text: str) -> str:
+    """The nouns at the front of a text."""
+    taken: list[str] = []
+    for word in text.split():
+        if (
+            word in PREPOSITIONS
+            or word in ("and", "or", "that", "which")
+            or word.endswith("ed")
+        ):
+            break
+        taken.append(word)
+        if word.endswith("s") and not word.endswith("ss"):
+            break
+    return " ".join(taken)
+
+
+def _value(segment: Segment, clause: Clause, main: str, value: Quantity) -> Iterator[Fact]:
+    head, tail = main[: value.start].strip(), _kept(main[value.end :])
+    if re.search(r"[,;:]|\band\b", head.replace("between", "")):
+        return
+    plain = clause.auxiliary in ("is", "are") and not clause.verb
+    if thing := re.match(r"an? .+? with an? (?P<noun>[\w -]+) of$", head):
+        if plain:
+            yield _has_value(segment, clause, thing["noun"], value)
+        return
+    opens = tail.split()[0] if tail else ""
+    if opens and opens not in PREPOSITIONS and opens not in _AFTER_VALUE:
+        return
+    if not head and (plain or (not clause.verb and clause.adverbs.endswith("be"))):
+        yield from _plain_value(segment, clause, tail, value)
+    elif made := _question_word(head, value, clause):
+        yield _asked_value(segment, clause, tail, value, made)
+
+
+def _asked_value(
+    segment: Segment, clause: Clause, tail: str, value: Quantity, made: tuple[str, str, str]
+) -> Fact:
+    word, before, label = made
+    chunk, quote, subject = segment.source.chunk, segment.quote, lower_first(clause.subject)
+    if label == "torque":
+        return fact("torque", chunk, quote, value.text, thing=subject, bare=bare(subject))
+    if label == "mass" and clause.verb == "have":
+        return mass_fact(segment, clause.subject, value.text, plural=clause.plural)
+    if tail.startswith("of ") and word.startswith("what "):
+        amount, _, tail = tail[3:].partition(" at ")
+        share = value.kind == "percentage"
+        word = f"what percentage of {amount}" if share else f"how much {amount}"
+        tail = f"at {tail}" if tail else ""
+    rest = _joined(before, tail)
+    return fact("wh", chunk, quote, value.text, wh=word, inverted=clause.inverted(rest),
+                declared=clause.declared(rest), label=label)  # fmt: skip
+
+
+def _has_value(segment: Segment, clause: Clause, noun: str, value: Quantity) -> Fact:
+    """From "is an oil with a flash point of 238 °C": what flash point it has."""
+    does, have = ("do", "have") if clause.plural else ("does", "has")
+    subject = lower_first(clause.subject)
+    return fact("wh", segment.source.chunk, segment.quote, value.text, wh=f"what {noun}",
+                inverted=f"{does} {subject} have", declared=f"{subject} {have}",
+                label="value")  # fmt: skip
+
+
+def mass_fact(segment: Segment, subject: str, value: str, *, plural: bool) -> Fact:
+    """What a thing weighs."""
+    return fact("mass", segment.source.chunk, segment.quote, value, thing=lower_first(subject),
+                bare=bare(subject), be="are" if plural else "is",
+                does="do" if plural else "does", pronoun="they" if plural else "it")  # fmt: skip
+
+
+def _plain_value(
+    segment: Segment, clause: Clause, tail: str, value: Quantity
+) -> Iterator[Fact]:
+    subject = lower_first(clause.subject)
+    full = _joined(subject, tail) if len(tail.split()) <= 5 else subject
+    full = _joined(full, lower_first(clause.intro)) if clause.intro else full
+    if clause.adverbs and clause.adverbs != "be":
+        return
+    if clause.adverbs == "be":
+        if tail.split()[:1] and tail.split(maxsplit=1)[0] in (
+            "long",
+            "high",
+            "wide",
+            "deep",
+            "thick",
+        ):
+            word, _, tail = tail.partition(" ")
+            yield fact("wh", segment.source.chunk, segment.quote, value.text, label="limit",
+                       wh=f"how {word}", inverted=clause.inverted(tail),
+                       declared=clause.declared(tail))  # fmt: skip
+            return
+        yield fact("wh", segment.source.chunk, segment.quote, value.text,
+                   wh=f"how {_BIG.get(value.kind, 'large')}", inverted=clause.inverted(tail),
+                   declared=clause.declared(tail), label="limit")  # fmt: skip
+        return
+    yield fact("value", segment.source.chunk, segment.quote, value.text, subject=full,
+               bare=bare(full), be=clause.auxiliary, has="have" if clause.plural else "has",
+               big=_size_word(full), label="value")  # fmt: skip
+
+
+def _size_word(subject: str) -> str:
+    """What one asks of a quantity: "How high is the pressure?"; empty when unsure."""
+    head = re.split(r" (?:of|at|in|between|for|without|to|on) ", subject)[0].split()[-1]
+    return _SIZES.get(head, "")
+
+
+def _question_word(head: str, value: Quantity, clause: Clause) -> tuple[str, str, str] | None:
+    """Question word, what is left of the words before the value, and a label."""
+    of = _OF.match(head)
+    if of and len(of["noun"].split()) <= 3:
+        opening = of["head"].split()
+        if opening and opening[-1] in ("at", "to", "with", "by", "of", "from", "for", "in"):
+            return f"{opening[-1]} what {of['noun']}", " ".join(opening[:-1]), "value"
+        return f"what {of['noun']}", of["head"], "mass" if of["noun"] == "mass" else "value"
+    *words, last = head.split() or [""]
+    before = " ".join(words)
+    if value.kind == "time" and last in _TIMES:
+        takes = clause.verb in ("take", "last", "wait", "need", "run", "live")
+        return (_TIMES[last], before, "duration") if last or takes else None
+    if last == "to" and value.kind == "torque" and clause.verb == "tightened":
+        return None if before else ("", "", "torque")
+    if last == "by":
+        return None if clause.passive else ("by how much", before, "value")
+    if last in _PREPOSITION and last != "of":
+        return _PREPOSITION[last].format(kind=value.kind), before, "value"
+    return None if head else _object_word(value, clause)
+
+
+def _object_word(value: Quantity, clause: Clause) -> tuple[str, str, str] | None:
+    """Question word for a value that is the object itself."""
+    if clause.verb in ("lie", "stand"):
+        if value.text.startswith("between"):
+            return "between which values", "", "value"
+        return ("how far", "", "value") if value.kind == "length" else None
+    active = clause.verb and not clause.passive
+    if active and clause.auxiliary in ("", "must", "may", "can"):
+        return f"what {value.kind}", "", "value"
+    return None
+
+
+def _kept(tail: str) -> str:
+    """The words after a value that still belong to the statement."""
+    if re.match(r"\s*(?:,|and|or|;|:)", tail):
+        return ""
+    ends = _ENDS if " between " not in tail else re.compile(r"(?:, |; |: |\()")
+    kept = ends.split(tail, maxsplit=1)[0].strip(" .,")
+    if find_quantities(kept) and len(kept.split()) > 6:
+        return ""
+    return "" if any(is_verb_form(word) for word in kept.split()[:1]) else kept
+
+
+def _joined(left: str, right: str) -> str:
+    return " ".join(f"{left} {right}".split())

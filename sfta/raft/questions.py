@@ -1,0 +1,74 @@
+"""Candidates of the extractive teacher: facts worded as questions."""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from sfta.raft.candidate import Candidate, Rejected
+from sfta.raft.config import ExtractiveTeacher
+from sfta.raft.corpus import CorpusChunk
+from sfta.raft.extraction.blocks import read_blocks
+from sfta.raft.extraction.facts import Fact, names_its_things
+from sfta.raft.extraction.near_miss import unanswerable_facts
+from sfta.raft.extraction.phrasings import wordings
+from sfta.raft.extraction.rules import corpus_facts
+from sfta_edge.manifest import canonical_json
+
+NAME = "extractive"
+
+
+def extractive_candidates(
+    chunks: Sequence[CorpusChunk], config: ExtractiveTeacher, seed: int
+) -> tuple[list[Candidate], list[Rejected]]:
+    """Questions of all facts, and the facts that lean on words outside of them.
+
+    Every fact is worded up to `config.phrasings` times, in the wordings used least so far;
+    unanswerable ones once or twice.
+    """
+    facts = corpus_facts(chunks)
+    missing = unanswerable_facts(facts, read_blocks(chunks), chunks, seed)
+    uses: Counter[str] = Counter()
+    found: list[Candidate] = []
+    lost: list[Rejected] = []
+    for item in [*facts, *missing]:
+        count = config.phrasings if item.answer else min(2, config.phrasings)
+        candidates = _worded(item, count, uses, seed)
+        if _stands_alone(item):
+            found += candidates
+        else:
+            lost += [Rejected(candidate, "not self-contained") for candidate in candidates]
+    return found, lost
+
+
+def _worded(item: Fact, count: int, uses: Counter[str], seed: int) -> list[Candidate]:
+    identity = _identity(item)
+    rng = random.Random(f"{seed}/{identity}")
+    ranked = sorted(
+        wordings(item), key=lambda wording: (uses[wording[0]] / wording[2], rng.random())
+    )
+    chosen = ranked[:count]
+    uses.update(template for template, _, _ in chosen)
+    return [
+        Candidate(
+            question=question,
+            kind=item.shown_kind,
+            chunk_id=item.chunk.id,
+            quote=" ".join(item.quote.split()),
+            answer=item.answer,
+            template=template,
+            fact=identity,
+            teacher=NAME,
+        )
+        for template, question, _ in chosen
+    ]
+
+
+def _stands_alone(item: Fact) -> bool:
+    """Whether what fills the wordings names its things; the wordings themselves do."""
+    return all(names_its_things(value) for name, value in item.slots if name != "pronoun")
+
+
+def _identity(item: Fact) -> str:
+    parts = [item.kind, item.slots, item.answer, item.quote, item.chunk.id]
+    return hashlib.sha256(canonical_json(parts)).hexdigest()[:16]

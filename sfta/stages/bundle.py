@@ -1,0 +1,257 @@
+"""Stage bundle: model, index and report -> one signed folder and one file for the device."""
+
+import collections
+import json
+import platform
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sfta import __version__
+from sfta.adapters import wheelhouse
+from sfta.adapters.wheelhouse import Wheelhouse
+from sfta.core.artifact import Artifact
+from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.recipe import Recipe
+from sfta.stages.cards import ModelFacts, data_card, model_card
+from sfta.stages.index import EMBEDDER, KNOWLEDGE
+from sfta.stages.sbom import Part, sbom
+from sfta_edge.archive import write_archive
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.knowledge import open_knowledge
+from sfta_edge.manifest import FileEntry, sha256_file
+from sfta_edge.prompt import PROMPT_FILE, PromptContract
+from sfta_edge.seal import seal
+from sfta_edge.signature import fingerprint, load_private_key
+
+FOLDER = "bundle"
+_KNOWLEDGE_PATH = f"knowledge/{KNOWLEDGE}"
+_EMBEDDER_PATH = f"embedder/{EMBEDDER}"
+
+
+def run(job: Job[Recipe]) -> Metrics:
+    """Put the bundle together, sign it, and write it as a folder and as one file."""
+    if job.runtime.signing_key is None:
+        raise ConfigError(*_NO_KEY)
+    key = load_private_key(job.runtime.signing_key)
+    report = passing_report(job.inputs["report"], job.recipe.bundle.scheme)
+    require_measured(job.inputs)
+    house = wheelhouse.gather(
+        wheelhouse.pythons_of(job.recipe.bundle.pythons), job.runtime.cache
+    )
+    root = job.out / FOLDER
+    _copy_parts(job, root)
+    _copy_wheels(house, root)
+    _write_papers(job, root, report, house)
+    facts = bundle_facts(job, house) | {"key": fingerprint(key.public_key())}
+    manifest = seal(root, facts, key)
+    name, counter = job.recipe.name, job.recipe.bundle.counter
+    archive = job.out / f"{name}-{counter}.tar"
+    write_archive(root, manifest, archive)
+    return {
+        "counter": counter,
+        "files": len(manifest.files),
+        "bytes": archive.stat().st_size,
+        "wheels": len(house.wheels),
+        "digest": manifest.digest[:16],
+    }
+
+
+def passing_report(artifact: Artifact, scheme: str) -> dict[str, Any]:
+    """The report, if it allows this model file to ship.
+
+    Raises:
+        SftaError: a gate failed, or another file was measured.
+        IntegrityError: the report cannot be read.
+    """
+    try:
+        report: dict[str, Any] = json.loads(artifact.file("report.json").read_bytes())
+        failed = [gate["name"] for gate in report["gates"] if gate["passed"] is not True]
+        passed, measured = report["passed"], report.get("settings", {}).get("scheme", scheme)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            f"the report in {artifact.path} is not readable: {error}"
+        ) from error
+    if failed or passed is not True or not report["gates"]:
+        raise SftaError(
+            f"the report is not passed: {', '.join(failed) or 'it has no gates'}",
+            hint=f"Read {artifact.path / 'report.html'}; nothing ships below its gates.",
+        )
+    if measured != scheme:
+        raise SftaError(
+            f"the report measured {measured}, but bundle.scheme is {scheme}",
+            hint="Set evaluate.scheme and bundle.scheme to the same scheme.",
+        )
+    return report
+
+
+def require_measured(inputs: Any) -> None:
+    """What ships is what was measured.
+
+    Raises:
+        IntegrityError: the report was made from another model or index.
+    """
+    measured = inputs["report"].manifest.facts.get("inputs", {})
+    for kind in ("gguf", "index"):
+        if kind in measured and measured[kind] != inputs[kind].digest:
+            raise IntegrityError(
+                f"the report was made with another {kind}", hint="Run the evaluation again."
+            )
+
+
+def bundle_facts(job: Job[Recipe], house: Wheelhouse) -> dict[str, Any]:
+    """What the device needs to know, and where the bundle comes from."""
+    recipe = job.recipe
+    made_from = {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())}
+    keys = {
+        kind: str(a.manifest.facts.get("key", "")) for kind, a in sorted(job.inputs.items())
+    }
+    return {
+        "name": recipe.name,
+        "counter": recipe.bundle.counter,
+        "compat": {
+            "python": wheelhouse.pythons_of(recipe.bundle.pythons),
+            "machine": [platform.machine()],
+            "system": [platform.system().lower()],
+            "glibc": [house.glibc] if house.glibc else [],
+        },
+        "answer": {
+            "top_k": recipe.retrieval.top_k,
+            "candidates": recipe.retrieval.candidates,
+            "max_tokens": recipe.bundle.max_tokens,
+            "refusal_threshold": recipe.bundle.refusal_threshold,
+        },
+        "model": _model_path(recipe),
+        "base_model": recipe.model.base,
+        "embedder": _EMBEDDER_PATH,
+        "knowledge": _KNOWLEDGE_PATH,
+        "prompt": PROMPT_FILE,
+        "report": job.inputs["report"].digest,
+        "made_from": made_from,
+        "keys": keys,
+        "sfta": __version__,
+    }
+
+
+def _copy_parts(job: Job[Recipe], root: Path) -> None:
+    gguf, index, report = (job.inputs[kind] for kind in ("gguf", "index", "report"))
+    sources = {
+        _model_path(job.recipe): gguf.file(f"model-{job.recipe.bundle.scheme}.gguf"),
+        _EMBEDDER_PATH: index.file(EMBEDDER),
+        _KNOWLEDGE_PATH: index.file(KNOWLEDGE),
+        PROMPT_FILE: gguf.file(PROMPT_FILE),
+        "report.json": report.file("report.json"),
+        "report.html": report.file("report.html"),
+    }
+    for name, source in sources.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, root / name)
+    PromptContract.read(root / PROMPT_FILE)
+    script = files("sfta_edge").joinpath("install.sh").read_bytes()
+    (root / "install.sh").write_bytes(script)
+    (root / "install.sh").chmod(0o755)
+
+
+def _copy_wheels(house: Wheelhouse, root: Path) -> None:
+    folder = root / "wheels"
+    folder.mkdir()
+    for wheel in house.wheels:
+        shutil.copyfile(wheel.path, folder / wheel.path.name)
+        for name, content in wheel.licence_files().items():
+            path = root / "licences" / f"{wheel.name}-{wheel.version}" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    shutil.copyfile(house.folder / wheelhouse.REQUIREMENTS, folder / wheelhouse.REQUIREMENTS)
+
+
+def _write_papers(
+    job: Job[Recipe], root: Path, report: dict[str, Any], house: Wheelhouse
+) -> None:
+    recipe = job.recipe
+    documents, chunks = _contents(root / _KNOWLEDGE_PATH)
+    facts = ModelFacts(
+        name=recipe.name,
+        counter=recipe.bundle.counter,
+        base=recipe.model.base,
+        scheme=recipe.bundle.scheme,
+        documents=len(documents),
+        chunks=sum(chunks.values()),
+    )
+    (root / "MODEL_CARD.md").write_text(model_card(facts, report), "utf-8")
+    card = job.inputs["dataset"].file("README.md").read_text("utf-8")
+    (root / "DATA_CARD.md").write_text(data_card(documents, chunks, card), "utf-8")
+    parts = [
+        Part("machine-learning-model", _entry(root, _model_path(recipe)), recipe.model.base),
+        Part("machine-learning-model", _entry(root, _EMBEDDER_PATH), "embedder"),
+        Part("data", _entry(root, _KNOWLEDGE_PATH), f"{len(documents)} documents"),
+        Part("file", _entry(root, "install.sh"), "installer"),
+    ]
+    (root / "sbom.json").write_bytes(
+        sbom(recipe.name, recipe.bundle.counter, house.wheels, parts)
+    )
+
+
+def _contents(path: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Documents of a knowledge file, and the number of chunks of each."""
+    knowledge = open_knowledge(path)
+    try:
+        run_sql = knowledge.connection.execute
+        documents = [
+            dict(zip(("id", "name", "title", "sha256", "pages"), row, strict=True))
+            for row in run_sql(
+                "SELECT id, name, title, sha256, (SELECT count(*) FROM pages"
+                " WHERE document = documents.number) FROM documents ORDER BY name, id"
+            )
+        ]
+        owners = run_sql(
+            "SELECT documents.id FROM chunks JOIN documents"
+            " ON documents.number = chunks.document"
+        )
+        return documents, collections.Counter(str(owner) for (owner,) in owners)
+    finally:
+        knowledge.close()
+
+
+def _entry(root: Path, name: str) -> FileEntry:
+    digest, size = sha256_file(root / name)
+    return FileEntry(name, size, digest)
+
+
+def _model_path(recipe: Recipe) -> str:
+    return f"model/{recipe.name}-{recipe.bundle.scheme}.gguf"
+
+
+_NO_KEY = ("there is no key to sign the bundle with; make one with `sfta keygen`",)
+
+
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, Any]:
+    key = runtime.signing_key
+    pythons = wheelhouse.pythons_of(recipe.bundle.pythons)
+    return {
+        "key": fingerprint(load_private_key(key).public_key()) if key else None,
+        "wheels": wheelhouse.identity(pythons, runtime.cache),
+    }
+
+
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
+    problems = [] if runtime.signing_key else [_NO_KEY[0]]
+    if recipe.bundle.scheme not in recipe.export.schemes:
+        listed = ", ".join(recipe.export.schemes)
+        problems.append(f"bundle.scheme {recipe.bundle.scheme} is not exported ({listed})")
+    try:
+        _external(recipe, runtime)
+    except SftaError as error:
+        problems.append(f"{error} {error.hint}".strip())
+    return problems
+
+
+STAGE = Stage(
+    name="bundle",
+    needs=("gguf", "index", "dataset", "report"),
+    makes="bundle",
+    sections=("name", "retrieval", "model", "export", "bundle"),
+    run=run,
+    external=_external,
+    check=_check,
+)

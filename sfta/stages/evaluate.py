@@ -1,0 +1,263 @@
+"""Stage evaluate: gguf, index, dataset -> report, through the code of the device.
+
+The dataset gives what the report warns of, questions that were seen in training, and the
+validation rows on which the refusal threshold is fitted. Test questions tune nothing.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sfta.adapters import hub
+from sfta.core.artifact import Artifact
+from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.evaluation.arms import ARMS
+from sfta.evaluation.asking import Asker, answer_arm, calibrate
+from sfta.evaluation.calibration import Calibration
+from sfta.evaluation.cases import Case, make_cases, write_retrieval
+from sfta.evaluation.config import BASELINE, CANDIDATE
+from sfta.evaluation.leakage import find_leakage
+from sfta.evaluation.machine import environment
+from sfta.evaluation.oracles import read_chunks, resolve_oracles
+from sfta.evaluation.outcome import ArmResult, Evaluation
+from sfta.evaluation.questions import (
+    Question,
+    draw_evenly,
+    questions_of_rows,
+    read_questions,
+)
+from sfta.evaluation.report import Timed, write_report
+from sfta.recipe import Recipe
+from sfta.stages.index import EMBEDDER, KNOWLEDGE
+from sfta_edge.embedder import Embedder
+from sfta_edge.engine import Engine
+from sfta_edge.errors import ConfigError, SftaError
+from sfta_edge.llama import variant
+from sfta_edge.manifest import canonical_json, sha256_file, write_durably
+from sfta_edge.prompt import PROMPT_FILE, PromptContract
+from sfta_edge.retriever import Chunk, Retriever
+from sfta_edge.settings import AnswerSettings
+from sfta_export.gguf import model_gguf
+
+SETTINGS_FILE = "answer_settings.json"
+_DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
+log = logging.getLogger("sfta")
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What every arm answers from."""
+
+    cases: Sequence[Case]
+    chunks: dict[str, Chunk]
+    contract: PromptContract
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What the arms have given."""
+
+    settings: AnswerSettings
+    """Of the trained model: what makes a device answer as it was measured."""
+    calibration: Calibration | None = None
+    results: dict[str, ArmResult] = field(default_factory=dict)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    machine: dict[str, str] = field(default_factory=dict)
+
+
+def run(job: Job[Recipe]) -> Metrics:
+    """Ask every arm, judge the answers, and write the report."""
+    config = job.recipe.evaluate
+    chunks = {chunk.id: chunk for chunk in read_chunks(job.inputs["index"].file(KNOWLEDGE))}
+    contract = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
+    world = _World(_cases(job, chunks), chunks, contract)
+    write_retrieval(job.out / "retrieval.jsonl", world.cases)
+    answers = _ask_all(job, world)
+    questions = [case.question for case in world.cases]
+    seen = [str(row["question"]) for row in _rows(job, "train", "validation")]
+    evaluation = Evaluation(
+        cases=world.cases,
+        arms=[answers.results[name] for name in config.arms],
+        contract=contract,
+        leakage=find_leakage(questions, seen, config.near_duplicate),
+        config=config,
+        settings=_conditions(job, questions, answers),
+        seed=job.recipe.seed,
+    )
+    report = write_report(evaluation, Timed(answers.milliseconds, answers.machine), job.out)
+    facts = {"refusal_threshold": answers.settings.refusal_threshold}
+    write_durably(job.out / SETTINGS_FILE, canonical_json(facts))
+    log.info("%s", report["verdict"])
+    return _metrics(report)
+
+
+def _cases(job: Job[Recipe], chunks: dict[str, Chunk]) -> list[Case]:
+    """Every question with its oracle, searched for once."""
+    recipe, index = job.recipe, job.inputs["index"]
+    questions = draw_evenly(_questions(job), recipe.evaluate.max_questions, recipe.seed)
+    oracles = resolve_oracles(questions, chunks.values())
+    candidates, top_k = recipe.retrieval.candidates, recipe.retrieval.top_k
+    # Deeper than `candidates` the search itself would change.
+    depth = max(top_k, min(_DEPTH, candidates))
+    with (
+        Embedder(index.file(EMBEDDER)) as embedder,
+        Retriever(index.file(KNOWLEDGE), embedder, candidates=candidates) as retriever,
+    ):
+
+        def search(texts: Sequence[str], count: int) -> list[list[Chunk]]:
+            return [[hit.chunk for hit in hits] for hits in retriever.search_many(texts, count)]
+
+        return make_cases(questions, oracles, chunks, search, top_k=top_k, depth=depth)
+
+
+def _questions(job: Job[Recipe]) -> list[Question]:
+    path = _benchmark(job.recipe)
+    if path is not None:
+        return read_questions(path)
+    questions = questions_of_rows(_rows(job, "test"))
+    if not questions:
+        raise ConfigError(
+            "the dataset's test split holds no question to ask",
+            hint="Set evaluate.questions, or raise the third of generate.split.shares.",
+        )
+    return questions
+
+
+def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
+    config = job.recipe.evaluate
+    arms = [ARMS[name] for name in config.arms]
+    plain = AnswerSettings(
+        top_k=job.recipe.retrieval.top_k,
+        max_tokens=config.max_answer_tokens,
+        context_tokens=config.context_tokens,
+    )
+    answers = _Answers(plain)
+    for model in sorted({arm.model for arm in arms}):
+        path = _model_file(job, model)
+        with Engine(path, context_tokens=config.context_tokens) as engine:
+            asker = Asker(engine, world.contract, plain)
+            if model == "raft" and config.calibration_rows:
+                asker = _calibrated(job, asker, world.chunks, answers)
+            for arm in (arm for arm in arms if arm.model == model):
+                result, milliseconds = answer_arm(
+                    asker, arm, world.cases, job.work, config.timed_questions
+                )
+                answers.results[arm.name] = result
+                answers.milliseconds[arm.name] = milliseconds
+            answers.machine = environment(variant(), engine.threads)
+    return answers
+
+
+def _calibrated(
+    job: Job[Recipe], asker: Asker, chunks: dict[str, Chunk], answers: _Answers
+) -> Asker:
+    """The trained model with the refusal threshold that suits it.
+
+    The base model keeps its own choice: it does not begin an answer with a quote, so its
+    first token does not tell an answer from a refusal.
+    """
+    rows = sorted(_rows(job, "validation"), key=lambda row: _draw(job.recipe.seed, row["id"]))
+    chosen = rows[: job.recipe.evaluate.calibration_rows]
+    fitted = calibrate(asker, chosen, chunks, job.work / "calibration.json")
+    answers.calibration = fitted
+    answers.settings = replace(asker.settings, refusal_threshold=fitted.threshold)
+    return replace(asker, settings=answers.settings)
+
+
+def _model_file(job: Job[Recipe], model: str) -> Path:
+    scheme = _scheme(job.recipe)
+    if model == "raft":
+        return job.inputs["gguf"].file(f"model-{scheme}.gguf")
+    cache = job.runtime.cache
+    return model_gguf(hub.resolve_model(job.recipe.model.base, cache), cache, scheme)
+
+
+def _conditions(
+    job: Job[Recipe], questions: Sequence[Question], answers: _Answers
+) -> dict[str, Any]:
+    """What a reader needs to measure the same again."""
+    config, fitted = job.recipe.evaluate, answers.calibration
+    asked = canonical_json([[q.id, q.question, list(q.answers)] for q in questions])
+    return {
+        "name": job.recipe.name,
+        "base_model": job.recipe.model.base,
+        "scheme": _scheme(job.recipe),
+        "questions": config.questions or "test split of the dataset",
+        "questions_sha256": hashlib.sha256(asked).hexdigest(),
+        "top_k": job.recipe.retrieval.top_k,
+        "max_answer_tokens": config.max_answer_tokens,
+        "context_tokens": config.context_tokens,
+        "refusal_threshold": answers.settings.refusal_threshold,
+        "calibration_rows": fitted.rows if fitted else 0,
+        "resamples": config.resamples,
+        "inputs": {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())},
+    }
+
+
+def _metrics(report: dict[str, Any]) -> Metrics:
+    trained, base = report["arms"][CANDIDATE], report["arms"].get(BASELINE)
+    shown = {"passed": report["passed"], "questions": report["n"]["questions"]}
+    for key in ("token_f1", "refusal_f1", "quote_validity", "over_refusal"):
+        shown[key] = trained["metrics"][key]
+    if base is not None:
+        shown["base_token_f1"] = base["metrics"]["token_f1"]
+    return {**shown, "verdict": report["verdict"]}
+
+
+def _rows(job: Job[Recipe], *splits: str) -> Iterator[dict[str, Any]]:
+    dataset: Artifact = job.inputs["dataset"]
+    for split in splits:
+        with dataset.file(f"{split}.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+def _draw(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+
+def _scheme(recipe: Recipe) -> str:
+    return recipe.evaluate.scheme or recipe.export.schemes[0]
+
+
+def _benchmark(recipe: Recipe) -> Path | None:
+    name = recipe.evaluate.questions
+    return recipe.root / name if name is not None else None
+
+
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
+    path, found = _benchmark(recipe), {"base": hub.model_identity(recipe.model.base)}
+    if path is not None and path.is_file():
+        found["questions"] = sha256_file(path)[0]
+    return found
+
+
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:  # noqa: ARG001 same for all stages
+    problems = []
+    if _scheme(recipe) not in recipe.export.schemes:
+        problems.append(
+            f"evaluate.scheme: {recipe.evaluate.scheme} is not among export.schemes "
+            f"({', '.join(recipe.export.schemes)})"
+        )
+    path = _benchmark(recipe)
+    try:
+        if path is not None:
+            read_questions(path)
+    except SftaError as error:
+        problems.append(f"evaluate.questions: {error}")
+    return problems
+
+
+STAGE = Stage(
+    name="evaluate",
+    needs=("gguf", "index", "dataset"),
+    makes="report",
+    sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
+    run=run,
+    external=_external,
+    check=_check,
+)

@@ -1,0 +1,228 @@
+"""Stage generate: corpus and index -> dataset, the RAFT rows the student learns from."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfta.core.progress import task
+from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.raft.candidate import Candidate, Funnel, Rejected
+from sfta.raft.card import data_card
+from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
+from sfta.raft.corpus import CorpusChunk
+from sfta.raft.dataset import Search, Setting, add_rejected, build_rows
+from sfta.raft.questions import extractive_candidates
+from sfta.raft.rows import rejected_row
+from sfta.raft.splits import SPLITS, assign_splits, group_of, leakage
+from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
+from sfta.recipe import Recipe
+from sfta_edge.errors import ConfigError
+from sfta_edge.manifest import canonical_json, write_durably
+
+if TYPE_CHECKING:
+    from sfta.adapters.teacher_openai import Endpoint
+
+_BATCH = 256
+
+
+def run(job: Job[Recipe]) -> Metrics:
+    """Ask, filter, choose, mix contexts, write.
+
+    Raises:
+        ConfigError: no usable question is left, or train leaks into the held-out rows.
+    """
+    chunks = read_chunks(job.inputs["corpus"].file("chunks.jsonl"))
+    config, seed = job.recipe.generate, job.recipe.seed
+    setting = Setting(
+        chunks={chunk.id: chunk for chunk in chunks},
+        splits=assign_splits(chunks, config.split, seed),
+        config=config,
+        prompt=job.recipe.prompt,
+        top_k=job.recipe.retrieval.top_k,
+        seed=seed,
+    )
+    funnel = Funnel()
+    candidates = _candidates(job, chunks, funnel)
+    rows = _searched(job, candidates, setting, funnel)
+    _check(rows, setting, funnel)
+    _write(job, rows, setting, funnel)
+    return _metrics(rows, funnel)
+
+
+def read_chunks(path: Path) -> list[CorpusChunk]:
+    """Chunks of a corpus, in its order."""
+    with path.open("rb") as stream:
+        return [CorpusChunk.of(json.loads(line)) for line in stream]
+
+
+def _candidates(
+    job: Job[Recipe], chunks: Sequence[CorpusChunk], funnel: Funnel
+) -> list[Candidate]:
+    teacher = job.recipe.generate.teacher
+    if isinstance(teacher, ExtractiveTeacher):
+        found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
+        add_rejected(funnel, lost)
+        return found
+    return _written(chunks, teacher, job.work / "replies", funnel)
+
+
+def _written(
+    chunks: Sequence[CorpusChunk], teacher: OpenAITeacher, folder: Path, funnel: Funnel
+) -> list[Candidate]:
+    """Ask a model about every chunk; what it refuses or garbles is counted."""
+    # Loaded here: the HTTP client is not needed where rules write the questions.
+    from sfta.adapters.teacher_openai import ask_all
+    from sfta.adapters.teacher_replies import ReplyFolder
+
+    prompts = [
+        messages_for(chunk, answerable=teacher.questions_per_chunk,
+                     unanswerable=teacher.unanswerable_per_chunk)
+        for chunk in chunks
+    ]  # fmt: skip
+    schema = SCHEMA if teacher.json_schema else None
+    replies, usage = ask_all(endpoint_of(teacher), prompts, ReplyFolder(folder), schema=schema)
+    found: list[Candidate] = []
+    unreadable = 0
+    for chunk, reply in zip(chunks, replies, strict=True):
+        written = read_candidates(reply.text, chunk, teacher.model) if reply.text else []
+        unreadable += written is None
+        found += written or []
+    funnel.notes["teacher"] = {**asdict(usage), "unreadable": unreadable}
+    return found
+
+
+def endpoint_of(teacher: OpenAITeacher) -> "Endpoint":
+    """The teacher's settings as its adapter takes them."""
+    from sfta.adapters.teacher_openai import Endpoint
+
+    return Endpoint(
+        base_url=teacher.base_url, model=teacher.model, api_key_env=teacher.api_key_env,
+        temperature=teacher.temperature, max_output_tokens=teacher.max_output_tokens,
+        concurrency=teacher.concurrency, attempts=teacher.attempts,
+        timeout_seconds=teacher.timeout_seconds, max_total_tokens=teacher.max_total_tokens,
+    )  # fmt: skip
+
+
+def _searched(
+    job: Job[Recipe], candidates: Sequence[Candidate], setting: Setting, funnel: Funnel
+) -> list[dict[str, Any]]:
+    # Loaded here: `sfta --help` must not wait for llama.cpp.
+    from sfta_edge.embedder import Embedder
+    from sfta_edge.retriever import Retriever
+
+    index = job.inputs["index"]
+    embedder = Embedder(index.file("embedder.gguf"))
+    try:
+        with Retriever(
+            index.file("knowledge.sqlite"), embedder,
+            candidates=job.recipe.retrieval.candidates,
+        ) as retriever:  # fmt: skip
+            return build_rows(candidates, setting, searching(retriever.search_many), funnel)
+    finally:
+        embedder.close()
+
+
+def searching(search_many: Any) -> Search:
+    """The retriever as a function from questions to chunk ids, with progress."""
+
+    def search(questions: Sequence[str], top_k: int) -> list[list[str]]:
+        found: list[list[str]] = []
+        with task("searching", len(questions)) as progress:
+            for start in range(0, len(questions), _BATCH):
+                batch = questions[start : start + _BATCH]
+                found += [[hit.chunk.id for hit in hits] for hits in search_many(batch, top_k)]
+                progress.advance(len(batch))
+        return found
+
+    return search
+
+
+def _check(rows: Sequence[Mapping[str, Any]], setting: Setting, funnel: Funnel) -> None:
+    if not any(row["split"] == "train" for row in rows):
+        raise ConfigError(
+            "no row is left to train on: " + _most_frequent(funnel),
+            hint="Read more documents, or loosen generate.filters.",
+        )
+    split = setting.config.split
+    found = leakage(rows, setting.config.filters.near_duplicate)
+    funnel.notes["leakage"] = {**found, "limit": split.leakage_limit}
+    share = found["share"]
+    if isinstance(share, float) and share > split.leakage_limit:
+        raise ConfigError(
+            f"{share:.1%} of the held-out rows repeat a question or a quote of train",
+            hint="Use a coarser generate.split.group_by, or lower split.near_duplicate.",
+        )
+
+
+def _most_frequent(funnel: Funnel) -> str:
+    reasons = [f"{reason} {count}" for reason, count in funnel.reasons.most_common(3)]
+    return f"{funnel.entered} candidates, turned away: {', '.join(reasons) or 'none'}"
+
+
+def _write(
+    job: Job[Recipe], rows: list[dict[str, Any]], setting: Setting, funnel: Funnel
+) -> None:
+    for split in SPLITS:
+        _lines(job.out / f"{split}.jsonl", (row for row in rows if row["split"] == split))
+    _lines(job.out / "rejected.jsonl", _rejected(funnel.rejected, setting))
+    corpus = job.inputs["corpus"].file("chunks.jsonl")
+    write_durably(job.out / "chunks.jsonl", corpus.read_bytes())
+    report = funnel.to_json()
+    write_durably(job.out / "funnel.json", canonical_json(report))
+    card = data_card(job.recipe.name, rows, report, job.recipe.generate.teacher.kind)
+    write_durably(job.out / "README.md", card.encode())
+
+
+def _rejected(lost: Sequence[Rejected], setting: Setting) -> list[dict[str, Any]]:
+    made = [
+        rejected_row(
+            item.candidate,
+            item.reason,
+            setting.splits[item.candidate.chunk_id],
+            group_of(setting.chunks[item.candidate.chunk_id], setting.config.split),
+        )
+        for item in lost
+    ]
+    return sorted(made, key=lambda row: (row["rejected_because"], row["id"]))
+
+
+def _lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    write_durably(path, b"".join(canonical_json(record) + b"\n" for record in records))
+
+
+def _metrics(rows: Sequence[Mapping[str, Any]], funnel: Funnel) -> Metrics:
+    refusals = sum(not row["quotes"] and row["completion"] == row["answer"] for row in rows)
+    return {
+        "rows": len(rows),
+        "rows_by_split": dict(sorted(Counter(row["split"] for row in rows).items())),
+        "rows_by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
+        "refusal_share": round(refusals / len(rows), 4),
+        "oracle_share": round(sum(row["oracle_present"] for row in rows) / len(rows), 4),
+        "candidates": funnel.entered,
+        "rejected": dict(sorted(funnel.reasons.items())),
+        "wordings": funnel.notes["wordings"],
+        "retriever": funnel.notes["retriever"],
+        "teacher": funnel.notes.get("teacher", {}),
+    }
+
+
+def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
+    teacher = recipe.generate.teacher
+    if isinstance(teacher, ExtractiveTeacher):
+        return []
+    from sfta.adapters.teacher_openai import problems
+
+    return problems(endpoint_of(teacher))
+
+
+STAGE: Stage[Recipe] = Stage(
+    name="generate",
+    needs=("corpus", "index"),
+    makes="dataset",
+    sections=("name", "seed", "retrieval", "prompt", "generate"),
+    run=run,
+    check=_problems,
+)

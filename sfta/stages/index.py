@@ -1,0 +1,138 @@
+"""Stage index: corpus -> index, the knowledge file and the embedder that ship together."""
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sfta.adapters import hub
+from sfta.core.artifact import Artifact
+from sfta.core.progress import task
+from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.recipe import Recipe
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.knowledge import write_knowledge
+from sfta_edge.knowledge_format import Vectors, passage
+from sfta_edge.manifest import write_durably
+
+KNOWLEDGE = "knowledge.sqlite"
+EMBEDDER = "embedder.gguf"
+_BATCH = 64  # one saved file for each: what an interruption can cost
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+
+def run(job: Job[Recipe]) -> Metrics:
+    """Embed every chunk and write the knowledge file."""
+    # Loaded here: `sfta --help` must not wait for llama.cpp.
+    from sfta_edge.embedder import Embedder
+    from sfta_export.gguf import embedder_gguf
+
+    folder = hub.resolve_model(job.recipe.index.embedder, job.runtime.cache)
+    shutil.copyfile(embedder_gguf(folder, job.runtime.cache), job.out / EMBEDDER)
+    documents, chunks = read_corpus(job.inputs["corpus"])
+    with Embedder(job.out / EMBEDDER) as embedder:
+        identity = embedder.identity
+        vectors = embed_all(passages(documents, chunks), embedder.embed, job.work)
+        truncated = embedder.truncated
+    write_knowledge(job.out / KNOWLEDGE, documents, chunks, vectors, identity)
+    return {
+        "documents": len(documents),
+        "chunks": len(chunks),
+        "dimension": identity.dimension,
+        "truncated": truncated,
+        "bytes": (job.out / KNOWLEDGE).stat().st_size,
+    }
+
+
+def read_corpus(corpus: Artifact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Documents and chunks, both in the order of the corpus.
+
+    Raises:
+        ConfigError: the corpus is empty.
+    """
+    documents = list(_records(corpus.file("documents.jsonl")))
+    chunks = list(_records(corpus.file("chunks.jsonl")))
+    if not chunks:
+        raise ConfigError(
+            "the corpus holds no chunks", hint="Check ingest.sources and the quarantine list."
+        )
+    return documents, chunks
+
+
+def passages(documents: list[dict[str, Any]], chunks: list[dict[str, Any]]) -> list[str]:
+    """The text of each chunk as the embedder reads it."""
+    titles = {document["id"]: document["title"] for document in documents}
+    texts = []
+    for chunk in chunks:
+        title = titles.get(chunk["document_id"])
+        if title is None:
+            raise IntegrityError(f"chunk {chunk['id']} belongs to no document of the corpus")
+        texts.append(passage(title, chunk["heading"], chunk["text"]))
+    return texts
+
+
+def embed_all(texts: Sequence[str], embed: Embed, work: Path) -> Vectors:
+    """Vectors of all texts (n, dimension); finished batches are kept in `work`."""
+    batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
+    vectors = []
+    with task("embed chunks", len(texts)) as progress:
+        for batch in batches:
+            path = work / f"{_digest(batch)}.npy"
+            found = _read_batch(path, len(batch))
+            if found is None:
+                found = np.ascontiguousarray(embed(batch), dtype=np.float32)
+                buffer = io.BytesIO()
+                np.save(buffer, found, allow_pickle=False)
+                write_durably(path, buffer.getvalue())
+            vectors.append(found)
+            progress.advance(len(batch))
+    return np.concatenate(vectors)
+
+
+def _read_batch(path: Path, count: int) -> Vectors | None:
+    """Vectors that an interrupted run has left, if they are whole."""
+    try:
+        found: Vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    usable = found.dtype == np.float32 and found.ndim == 2 and len(found) == count
+    return found if usable and np.isfinite(found).all() else None
+
+
+def _digest(batch: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(batch)).encode()).hexdigest()[:32]
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
+    return {"embedder": hub.model_identity(recipe.index.embedder)}
+
+
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:  # noqa: ARG001 same for all stages
+    try:
+        hub.model_identity(recipe.index.embedder)
+    except SftaError as error:
+        return [f"index.embedder: {error}"]
+    return []
+
+
+STAGE = Stage(
+    name="index",
+    needs=("corpus",),
+    makes="index",
+    sections=("index",),
+    run=run,
+    external=_external,
+    check=_check,
+)

@@ -1,0 +1,33 @@
+"""Stage merge: adapter -> model, in 16 bits on the unquantized base."""
+
+import shutil
+from dataclasses import asdict
+
+from sfta.adapters import hub
+from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.recipe import Recipe
+from sfta_edge.prompt import PROMPT_FILE
+from sfta_export.merge import merge
+
+
+def run(job: Job[Recipe]) -> Metrics:
+    """Merge the adapter into its base; the prompt contract goes along."""
+    adapter = job.inputs["adapter"]
+    base = hub.resolve_model(job.recipe.model.base, job.runtime.cache)
+    merged = merge(base, adapter.path, job.out)
+    shutil.copyfile(adapter.file(PROMPT_FILE), job.out / PROMPT_FILE)
+    return asdict(merged)
+
+
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
+    return {"base": hub.model_identity(recipe.model.base)}
+
+
+STAGE = Stage(
+    name="merge",
+    needs=("adapter",),
+    makes="model",
+    sections=("model",),
+    run=run,
+    external=_external,
+)

@@ -1,0 +1,252 @@
+"""Quotes hold or do not hold by a rule, and are found where they stand."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sfta_edge.citation import (
+    ParsedAnswer,
+    Quote,
+    Span,
+    find_quote,
+    normalise,
+    parse_answer,
+)
+
+MARKER, REFUSAL = "Answer:", "The documents do not contain the answer."
+
+
+def parse(completion):
+    return parse_answer(completion, answer_marker=MARKER, refusal=REFUSAL)
+
+
+def found(quote, text):
+    span = find_quote(quote, text)
+    return None if span is None else text[span.start : span.end]
+
+
+def test_a_quote_is_found_where_it_stands():
+    text = "Close the valve. The limit is 9 bar. Open it."
+    assert find_quote("The limit is 9 bar.", text) == Span(17, 35)
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "stands"),
+    [
+        ("limit is 9 bar", "limit  is\n9\u00a0bar", "limit  is\n9\u00a0bar"),
+        ("limit\nis\t9 bar", "limit is 9 bar", "limit is 9 bar"),
+        ("THE LIMIT", "the limit", "the limit"),
+        ("Straße", "STRASSE", "STRASSE"),
+        ('the "inner" ring\'s', "the “inner” ring’s", "the “inner” ring’s"),
+        ("the “inner” ring", 'the "inner" ring', 'the "inner" ring'),
+        ("5-10 bar", "5–10 bar", "5–10 bar"),
+        ("-5 °C", "\u22125 °C", "\u22125 °C"),
+        ("80 °C", "80 ℃", "80 ℃"),
+        ("5 μm", "5 µm", "5 µm"),
+        ("fill the office", "ﬁll the oﬃce", "ﬁll the oﬃce"),
+        ("maintenance", "main\u00adte\u200bnance", "main\u00adte\u200bnance"),
+        ("Überdruck", "U\u0308berdruck", "U\u0308berdruck"),
+        ("U\u0308berdruck", "Überdruck", "Überdruck"),
+        ("wait...", "wait…", "wait"),
+        ("Ｐ１０１", "P101", "P101"),
+        ("The limit.", "The limit", "The limit"),
+        ("The limit", "The limit.", "The limit"),
+        (", the limit;", "Keep the limit; always", "the limit"),
+        ("10² bar", "at 10² bar", "10² bar"),
+        ("½ turn", "a ½ turn", "½ turn"),
+        ("日本語", "これは日本語", None),
+        ("日本語", "これは 日本語。", "日本語"),
+        ("valve", "A (valve)", "valve"),
+        ("101", "pump P-101", "101"),
+        ("10 bar", "5-10 bar", "10 bar"),
+    ],
+)
+def test_spelling_does_not_count(quote, text, stands):
+    assert found(quote, text) == stands
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("86 N", "186 N"),
+        ("86 N", "86 Nm"),
+        ("86 N", "1.86 N"),
+        ("86 N", "1,86 N"),
+        ("at 1", "at 1.5 bar"),
+        ("at 1", "at 1,000 h"),
+        ("5 bar", "-5 bar"),
+        ("5 bar", "(\u22125 bar)"),
+        ("5 bar", "±5 bar"),
+        ("5 bar", "5,bar"),
+        ("valve", "valves"),
+        ("pen", "open"),
+        ("limit is 8 bar", "limit is 9 bar"),
+        ("the limit is not 9", "the limit is 9"),
+        ("102 bar", "10² bar"),
+        ("1", "½"),
+        ("80 °", "80 ℃"),
+        ("of", "oﬀ"),
+        ("caf", "café"),
+        ("cafe", "cafe\u0301"),
+        ("a b", "ab"),
+        ("limit", ""),
+    ],
+)
+def test_words_digits_and_signs_count(quote, text):
+    assert find_quote(quote, text) is None
+
+
+def test_the_first_whole_occurrence_is_taken():
+    assert find_quote("86 N", "186 N or 86 N or 86 N") == Span(9, 13)
+
+
+@pytest.mark.parametrize("quote", ["", " ", "\n\t", "...", " . , ; : ", "\u200b", "\u00ad"])
+def test_an_empty_quote_is_never_found(quote):
+    assert find_quote(quote, "Any text. . .") is None
+
+
+ODD = "aA1.,- \n\u00a0\u00ad\u0301\u0308ﬁ½²℃“’–−…ßİﷺ\u1100\u1161\U0001f469\u200d\u0345"
+odd_texts = st.text(
+    st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"]), max_size=30
+)
+
+
+@given(odd_texts, odd_texts, odd_texts)
+@example("\u0301", "a", "b")
+def test_what_stands_at_the_found_place_is_the_quote(before, quote, after):
+    text = before + quote + after
+    span = find_quote(quote, text)
+    if span is not None:
+        assert 0 <= span.start < span.end <= len(text)
+        assert normalise(text[span.start : span.end]) == normalise(quote.strip(" \t\r\n.,;:"))
+
+
+words = st.lists(
+    st.sampled_from(["valve", "9", "bar", "ﬁll", "the", "“inner”", "P-101"]), max_size=8
+)
+
+
+@given(words, words.filter(bool), words)
+def test_whole_words_are_always_found(before, quote, after):
+    text = "\n".join([*before, *quote, *after])
+    place = found(" ".join(quote).upper(), text)
+    assert place is not None
+    assert normalise(place) == normalise(" ".join(quote))
+
+
+@given(st.text(), st.text())
+def test_any_two_texts_can_be_compared(quote, text):
+    span = find_quote(quote, text)
+    assert span is None or 0 <= span.start < span.end <= len(text)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=20))
+def test_normalised_text_has_single_spaces_only(text):
+    spelled = normalise(text)
+    assert spelled == spelled.strip(" ")
+    assert "  " not in spelled
+    assert not any(c.isspace() and c != " " for c in spelled)
+
+
+def test_quotes_and_answer_are_read():
+    assert parse('[2] "The limit is 9 bar."\n[1] "At 20 °C"\nAnswer: 9 bar\nat 20 °C ') == (
+        ParsedAnswer(
+            (Quote(2, "The limit is 9 bar."), Quote(1, "At 20 °C")),
+            "9 bar\nat 20 °C",
+            refused=False,
+            well_formed=True,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        REFUSAL,
+        f"  {REFUSAL}\n",
+        REFUSAL.rstrip("."),
+        REFUSAL.upper(),
+        "The documents\ndo not  contain the answer.",
+    ],
+)
+def test_the_refusal_alone_is_a_refusal(completion):
+    assert parse(completion) == ParsedAnswer((), REFUSAL, refused=True, well_formed=True)
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        f"{REFUSAL} But it may be 9 bar.",
+        f"Answer: {REFUSAL}",
+        f'[1] "x"\n{REFUSAL}',
+        f"Sorry. {REFUSAL}",
+        "The documents do contain the answer.",
+        "",
+    ],
+)
+def test_a_refusal_with_anything_else_is_none(completion):
+    assert not parse(completion).refused
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ("9 bar", "9 bar"),
+        ('[1] "The limit is 9 bar."', '[1] "The limit is 9 bar."'),
+        ("answer: 9 bar", "answer: 9 bar"),
+        ("The Answer: 9 bar", "The Answer: 9 bar"),
+        ("Answer:", ""),
+        ('[1] "x"\nAnswer:  \n ', ""),
+        ("", ""),
+    ],
+)
+def test_without_a_marked_answer_a_completion_is_not_well_formed(completion, answer):
+    parsed = parse(completion)
+    assert not parsed.well_formed
+    assert parsed.answer == answer
+
+
+@pytest.mark.parametrize(
+    ("line", "quotes"),
+    [
+        ('[1] "a"', (Quote(1, "a"),)),
+        ('  [12]"a" ', (Quote(12, "a"),)),
+        ('[1] "say "x" twice"', (Quote(1, 'say "x" twice'),)),
+        ('[1] ""', (Quote(1, ""),)),
+        ('[0] "a"', (Quote(0, "a"),)),
+        ('[12345] "a"', ()),
+        ('[-1] "a"', ()),
+        ("[1] a", ()),
+        ('[1] "a', ()),
+        ('1 "a"', ()),
+        ('see [1] "a"', ()),
+        ('[1] "a" and more', ()),
+        ('[²] "a"', ()),
+    ],
+)
+def test_a_quote_line_is_a_number_and_a_quoted_text(line, quotes):
+    assert parse(f"{line}\nAnswer: x").quotes == quotes
+
+
+def test_quotes_behind_the_answer_are_part_of_it():
+    parsed = parse('Answer: 9\n[1] "a"\nAnswer: 8')
+    assert parsed.quotes == ()
+    assert parsed.answer == '9\n[1] "a"\nAnswer: 8'
+
+
+pieces = st.sampled_from(
+    ['[1] "', '"', "\n", "Answer:", REFUSAL, "[", "]", "\r", "\x85", "\u2028"]
+)
+
+
+@given(st.lists(pieces | st.text(max_size=5), max_size=10).map("".join))
+def test_any_output_of_a_model_can_be_read(completion):
+    parsed = parse(completion)
+    assert parsed.refused <= parsed.well_formed
+    assert all(0 <= quote.number <= 9999 for quote in parsed.quotes)
+    assert parsed.well_formed <= bool(parsed.answer)
+
+
+@given(st.text(), st.text(min_size=1), st.text(min_size=1))
+def test_any_marker_and_refusal_can_be_used(completion, marker, refusal):
+    parse_answer(completion, answer_marker=marker, refusal=refusal)

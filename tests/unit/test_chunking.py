@@ -1,0 +1,364 @@
+"""Chunks: stretches of pages that keep together what belongs together."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfta.documents.chunking import chunk_pages
+from sfta.documents.config import ChunkConfig
+from sfta.documents.document import Block, Fragment, Page, PageWriter
+
+STRATEGIES = ["structure", "sentence", "fixed"]
+
+
+def count(text):
+    """Words and signs: a stand-in for a tokenizer that is easy to count by hand."""
+    return len(re.findall(r"\w+|[^\w\s]", text))
+
+
+def page(*blocks, number=1):
+    """A page of (kind, text) or (kind, text, level) blocks."""
+    writer = PageWriter(number)
+    for kind, text, *level in blocks:
+        header = text.split("\n")[0].strip("| ") if kind == "table" else ""
+        fragments = [Fragment(line, None, "\n") for line in text.split("\n")]
+        writer.add(kind, fragments, level=level[0] if level else 0, header=header)
+    return writer.page()
+
+
+def chunks_of(*pages, **config):
+    return chunk_pages(
+        pages, count, ChunkConfig(**{"max_tokens": 40, "min_tokens": 8} | config)
+    )
+
+
+def sentence(words, name="w"):
+    return " ".join(f"{name}{i}" for i in range(words - 1)).capitalize() + " end."
+
+
+def assert_laws(pages, chunks, max_tokens):
+    texts = {p.number: p.text for p in pages}
+    for chunk in chunks:
+        assert chunk.text == texts[chunk.page][chunk.start : chunk.end]
+        assert chunk.text.strip() == chunk.text != ""
+        assert chunk.tokens == count(chunk.text) <= max_tokens
+    for number, text in texts.items():
+        own = [chunk for chunk in chunks if chunk.page == number]
+        ends = [0, *(chunk.end for chunk in own)]
+        gaps = [
+            text[a:b] for a, b in zip(ends, [*(c.start for c in own), len(text)], strict=True)
+        ]
+        assert not "".join(gaps).strip(), "text between the chunks"
+        rebuilt = "".join(
+            part
+            for pair in zip(gaps, [*(c.text for c in own), ""], strict=True)
+            for part in pair
+        )
+        assert rebuilt == text
+
+
+def test_sections_become_chunks_under_their_heading_path():
+    found = chunks_of(
+        page(
+            ("heading", "4 Operation", 1),
+            ("heading", "4.1 Checks", 2),
+            ("paragraph", sentence(20)),
+            ("heading", "4.2 Starting", 2),
+            ("paragraph", sentence(22)),
+        )
+    )
+    assert [c.heading for c in found] == [
+        "4 Operation > 4.1 Checks",
+        "4 Operation > 4.2 Starting",
+    ]
+    assert found[0].text.startswith("4 Operation\n\n4.1 Checks\n\n")
+    assert found[1].text.startswith("4.2 Starting\n\n")
+
+
+def test_the_heading_path_is_carried_over_the_end_of_a_page():
+    found = chunks_of(
+        page(("heading", "4 Operation", 1), ("paragraph", sentence(20))),
+        page(
+            ("paragraph", sentence(20)),
+            ("heading", "5 Care", 1),
+            ("paragraph", sentence(20)),
+            number=2,
+        ),
+    )
+    assert [(c.page, c.heading) for c in found] == [
+        (1, "4 Operation"),
+        (2, "4 Operation"),
+        (2, "5 Care"),
+    ]
+
+
+def test_a_deeper_heading_closes_with_its_parent():
+    found = chunks_of(
+        page(("heading", "1 A", 1), ("heading", "1.1 B", 2), ("paragraph", sentence(20))),
+        page(("heading", "2 C", 1), ("paragraph", sentence(20)), number=2),
+    )
+    assert found[-1].heading == "2 C"
+
+
+def test_a_heading_is_never_left_at_the_end_of_a_chunk():
+    found = chunks_of(
+        page(
+            ("paragraph", sentence(30)),
+            ("heading", "Minor point", 4),
+            ("paragraph", sentence(30)),
+        )
+    )
+    assert [c.text.split("\n")[0] for c in found][1] == "Minor point"
+
+
+def test_no_chunk_crosses_a_page():
+    found = chunks_of(
+        page(("paragraph", "Short.")), page(("paragraph", "Also short."), number=2)
+    )
+    assert [(c.page, c.text) for c in found] == [(1, "Short."), (2, "Also short.")]
+
+
+def test_a_procedure_that_fits_stays_whole():
+    steps = "\n".join(f"{i}. {sentence(7)}" for i in range(1, 4))
+    found = chunks_of(page(("paragraph", sentence(20)), ("list", steps)))
+    assert steps in [c.text for c in found]
+
+
+def test_a_procedure_that_does_not_fit_is_cut_between_steps():
+    steps = "\n".join(f"{i}. {sentence(10)}" for i in range(1, 8))
+    found = chunks_of(page(("list", steps)))
+    assert len(found) > 1
+    assert all(re.match(r"\d\. ", c.text) and c.text.endswith("end.") for c in found)
+
+
+def test_the_sentence_that_introduces_a_list_stays_with_it():
+    found = chunks_of(
+        page(
+            ("paragraph", sentence(25)),
+            ("paragraph", "Take these tools:"),
+            ("list", "- one wrench of steel\n- two gauges of brass\n- one oil drain pan"),
+        )
+    )
+    assert found[1].text.startswith("Take these tools:\n\n- one")
+
+
+def test_a_sentence_is_not_cut_if_it_fits():
+    text = " ".join(sentence(15, name) for name in "abcdef")
+    found = chunks_of(page(("paragraph", text)))
+    assert all(c.text.endswith("end.") for c in found)
+    assert all(c.text[0].isupper() for c in found)
+
+
+def test_a_sentence_longer_than_a_chunk_is_cut_between_words():
+    pages = [page(("paragraph", sentence(150)))]
+    found = chunks_of(*pages)
+    assert len(found) == 4
+    assert_laws(pages, found, 40)
+
+
+def test_a_word_longer_than_a_chunk_is_cut():
+    pages = [page(("paragraph", "-" * 130))]
+    found = chunk_pages(pages, count, ChunkConfig(max_tokens=16, min_tokens=0))
+    assert_laws(pages, found, 16)
+
+
+def table(rows):
+    body = "\n".join(f"| E-{i} | meaning {i} | act {i} |" for i in range(rows))
+    return f"| Code | Meaning (short) | Action |\n|---|---|---|\n{body}"
+
+
+def test_a_table_that_fits_is_one_chunk_with_its_caption():
+    found = chunks_of(
+        page(("paragraph", sentence(20)), ("caption", "Table 1: Codes"), ("table", table(3))),
+        max_tokens=80,
+    )
+    assert found[-1].text.endswith("| E-2 | meaning 2 | act 2 |")
+    assert "Table 1: Codes" in found[-1].text
+    assert found[-1].table_header == ""
+
+
+def test_a_long_table_is_cut_between_rows_and_its_columns_are_named_again():
+    found = chunks_of(
+        page(("heading", "2 Codes", 1), ("caption", "Table 1: Codes"), ("table", table(20))),
+        max_tokens=60,
+    )
+    assert len(found) > 2
+    assert found[0].heading == "2 Codes"
+    assert "| E-0 |" in found[0].text, "the header does not stand alone"
+    for chunk in found[1:]:
+        assert chunk.table_header == "Code | Meaning (short) | Action"
+        assert chunk.heading == "2 Codes (Code | Meaning [short] | Action)"
+        assert chunk.text.startswith("| E-")
+        assert all(
+            line.startswith("| ") and line.endswith(" |") for line in chunk.text.split("\n")
+        )
+
+
+def test_a_table_that_goes_on_from_the_page_before_names_its_columns():
+    rest = "| E-7 | low oil | fill up |\n| E-8 | hot | stop |"
+    first = Page(2, rest, blocks=(Block("table", 0, 0, len(rest), "Code | Meaning | Action"),))
+    found = chunks_of(page(("heading", "2 Codes", 1), ("paragraph", sentence(20))), first)
+    assert found[-1].table_header == "Code | Meaning | Action"
+
+
+def test_short_leftovers_join_a_neighbour_with_the_same_parent():
+    found = chunks_of(
+        page(
+            ("heading", "1 A", 1),
+            ("paragraph", sentence(25)),
+            ("heading", "2 B", 1),
+            ("heading", "2.1 C", 2),
+            ("paragraph", "Tiny."),
+            ("heading", "2.2 D", 2),
+            ("paragraph", sentence(20)),
+        ),
+        min_tokens=12,
+    )
+    assert [c.heading for c in found] == ["1 A", "2 B > 2.2 D"]
+
+
+def test_sections_of_some_length_are_not_joined():
+    found = chunks_of(
+        page(
+            ("heading", "1 A", 1),
+            ("paragraph", sentence(10)),
+            ("heading", "2 B", 1),
+            ("paragraph", sentence(10)),
+        )
+    )
+    assert len(found) == 2
+
+
+def test_the_last_chunk_of_a_section_is_filled_up_if_it_would_be_tiny():
+    text = " ".join(sentence(9, name) for name in "abcde")
+    found = chunks_of(page(("paragraph", text)), min_tokens=15)
+    assert [c.tokens for c in found] == [30, 20]
+
+
+def test_overlap_repeats_whole_sentences_of_the_chunk_before():
+    text = " ".join(sentence(9, name) for name in "abcdefgh")
+    found = chunks_of(page(("paragraph", text)), overlap_tokens=10)
+    assert [c.tokens for c in found] == [30, 40, 30]
+    for before, chunk in zip(found, found[1:], strict=False):
+        repeated = chunk.text[: before.end - chunk.start]
+        assert repeated == sentence(9, repeated[0].lower())
+        assert before.text.endswith(repeated)
+
+
+def test_overlap_never_reaches_into_another_section():
+    found = chunks_of(
+        page(
+            ("heading", "1 A", 1),
+            ("paragraph", sentence(10)),
+            ("heading", "2 B", 1),
+            ("paragraph", sentence(10)),
+        ),
+        overlap_tokens=20,
+    )
+    assert found[1].text.startswith("2 B")
+
+
+def test_text_outside_of_blocks_is_kept():
+    loose = Page(1, "Before. Block. After.", blocks=(Block("paragraph", 0, 8, 14),))
+    found = chunks_of(loose)
+    assert "".join(c.text for c in found).replace(" ", "") == "Before.Block.After."
+
+
+def test_pages_without_text_have_no_chunks():
+    assert chunks_of(Page(1, ""), Page(2, " \n ")) == []
+
+
+def test_the_fixed_strategy_fills_chunks_to_the_limit():
+    text = " ".join(sentence(15, name) for name in "abcdef")
+    found = chunks_of(page(("paragraph", text)), strategy="fixed")
+    assert [c.tokens for c in found[:-1]] == [40] * (len(found) - 1)
+
+
+def test_the_sentence_strategy_ignores_headings():
+    found = chunks_of(
+        page(
+            ("heading", "1 A", 1),
+            ("paragraph", sentence(10)),
+            ("heading", "2 B", 1),
+            ("paragraph", sentence(10)),
+        ),
+        strategy="sentence",
+    )
+    assert len(found) == 1
+
+
+WORDS = st.sampled_from(
+    ["oil", "Valve", "4.2", "bar.", "E-101", "(see", "x)", "end.", "|", "w" * 30]
+)
+LINES = st.lists(WORDS, min_size=1, max_size=30).map(" ".join)
+
+
+@st.composite
+def documents(draw):
+    pages = []
+    for number in range(1, draw(st.integers(1, 3)) + 1):
+        made = []
+        for _ in range(draw(st.integers(0, 6))):
+            kind = draw(
+                st.sampled_from(["heading", "paragraph", "list", "table", "caption", "code"])
+            )
+            if kind == "table":
+                made.append((kind, table(draw(st.integers(0, 12)))))
+            elif kind == "heading":
+                made.append((kind, draw(LINES), draw(st.integers(1, 5))))
+            else:
+                rows = draw(st.lists(LINES, min_size=1, max_size=8))
+                made.append((kind, "\n".join(rows) if kind in ("list", "code") else rows[0]))
+        pages.append(page(*made, number=number))
+    return pages
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents(), st.sampled_from(STRATEGIES), st.integers(16, 80), st.integers(0, 16))
+def test_chunks_rebuild_every_page_and_keep_the_limit(pages, strategy, most, least):
+    config = ChunkConfig(strategy=strategy, max_tokens=most, min_tokens=least)
+    found = chunk_pages(pages, count, config)
+    assert_laws(pages, found, most)
+    assert [c.page for c in found] == sorted(c.page for c in found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(documents(), st.sampled_from(STRATEGIES))
+def test_overlapping_chunks_hold_all_text_and_keep_the_limit(pages, strategy):
+    config = ChunkConfig(strategy=strategy, max_tokens=40, min_tokens=5, overlap_tokens=12)
+    found = chunk_pages(pages, count, config)
+    for p in pages:
+        shown = {i for c in found if c.page == p.number for i in range(c.start, c.end)}
+        assert all(i in shown for i, char in enumerate(p.text) if not char.isspace())
+    assert all(c.tokens == count(c.text) <= 40 for c in found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=300), st.sampled_from(STRATEGIES))
+def test_any_text_without_blocks_is_cut_by_the_same_laws(text, strategy):
+    pages = [Page(1, text)]
+    found = chunk_pages(
+        pages, count, ChunkConfig(strategy=strategy, max_tokens=16, min_tokens=4)
+    )
+    assert_laws(pages, found, 16)
+
+
+@given(documents())
+@settings(max_examples=20, deadline=None)
+def test_the_same_pages_give_the_same_chunks(pages):
+    config = ChunkConfig(max_tokens=40, min_tokens=8)
+    assert chunk_pages(pages, count, config) == chunk_pages(pages, count, config)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"max_tokens": 20, "min_tokens": 30}, "min_tokens must not exceed max_tokens"),
+        ({"max_tokens": 20, "min_tokens": 5, "overlap_tokens": 11}, "half of max_tokens"),
+    ],
+)
+def test_sizes_that_contradict_each_other_are_refused(settings_, message):
+    with pytest.raises(ValueError, match=message):
+        ChunkConfig(**settings_)

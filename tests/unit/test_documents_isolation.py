@@ -1,0 +1,195 @@
+"""A hostile file ends its own process and nothing else."""
+
+import os
+import sys
+import zlib
+
+import pymupdf
+import pytest
+
+from sfta.documents.document import (
+    CODES,
+    Block,
+    Line,
+    Page,
+    Parsed,
+    UnreadableError,
+    document_id,
+)
+from sfta.documents.isolation import Limits, parse_isolated
+from sfta.documents.parse import ParseOptions
+
+OPTIONS = ParseOptions()
+LIMITS = Limits(memory_bytes=1 << 30, seconds=60)
+
+
+def pdf_of(objects):
+    """A PDF file of hand-written objects; the first is the catalogue."""
+    out, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+    return out + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
+
+
+def stream(head, body):
+    return b"<<%s/Length %d>>\nstream\n%s\nendstream" % (head, len(body), body)
+
+
+def nested_forms(depth):
+    """Ten times ten times ten words: a small file that never ends."""
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        page + b"/Resources<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>>>>>",
+        stream(b"", b"/X Do"),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    form = b"/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources"
+    for level in range(depth - 1):
+        inner = b"<</XObject<</X %d 0 R>>>>" % (7 + level)
+        objects.append(stream(form + inner, b"/X Do " * 10))
+    word = b"BT /F 10 Tf 10 10 Td (word ) Tj ET"
+    objects.append(stream(form + b"<</Font<</F 5 0 R>>>>", word))
+    return pdf_of(objects)
+
+
+def run(tmp_path, raw, name="file.pdf", limits=LIMITS, options=OPTIONS):
+    path = tmp_path / "input"
+    path.write_bytes(raw)
+    return parse_isolated(path, name, tmp_path / "result.json", options, limits)
+
+
+def refused(tmp_path, raw, name="file.pdf", limits=LIMITS):
+    with pytest.raises(UnreadableError) as error:
+        run(tmp_path, raw, name, limits)
+    assert error.value.code in CODES
+    return error.value.code
+
+
+def test_a_file_is_parsed_in_another_process(tmp_path):
+    parsed = run(tmp_path, b"# Title\n\nText.\n", "a.md")
+    assert parsed.title == "Title"
+    assert parsed.pages[0].text == "Title\n\nText."
+
+
+def test_a_result_that_is_there_is_used_again(tmp_path):
+    first = run(tmp_path, b"Text.", "a.txt")
+    again = run(tmp_path, b"Other text that is not looked at.", "a.txt")
+    assert again == first
+
+
+def test_a_refusal_is_kept_like_a_result(tmp_path):
+    assert refused(tmp_path, b"", "a.txt") == "empty"
+    assert (tmp_path / "result.json").exists()
+    assert refused(tmp_path, b"now with text", "a.txt") == "empty"
+
+
+def test_a_file_that_never_ends_is_stopped(tmp_path):
+    limits = Limits(memory_bytes=4 << 30, seconds=1)
+    assert refused(tmp_path, nested_forms(9), limits=limits) == "timeout"
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_file_that_eats_memory_is_stopped(tmp_path):
+    block = b"BT /F 10 Tf 10 10 Td (" + b"word " * 4000 + b") Tj ET\n"
+    body = zlib.compress(block * 300, 9)
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
+    raw = pdf_of(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            page + b"/Resources<</Font<</F 5 0 R>>>>>>",
+            stream(b"/Filter/FlateDecode", body),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        ]
+    )
+    limits = Limits(memory_bytes=60 << 20, seconds=120)
+    assert refused(tmp_path, raw, limits=limits) == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed"),
+        ("raise SystemError('broken parser')", "crashed"),
+        ("import sys; sys.exit(0)", "crashed"),
+        ("x = bytearray(1 << 40)", "too_large"),
+    ],
+    ids=["killed", "exception", "no result", "memory"],
+)
+def test_a_parser_that_breaks_is_reported_as_such(tmp_path, monkeypatch, body, code):
+    package = tmp_path / "broken" / "sfta" / "documents"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    (package / "child.py").write_text(body)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "broken")])
+    assert refused(tmp_path, b"text", "a.txt") == code
+
+
+def test_the_child_gets_no_secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv("AZURE_STORAGE_KEY", "secret")
+    package = tmp_path / "spy" / "sfta" / "documents"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    spy = "import os, sys; sys.exit(' '.join(sorted(os.environ)))"
+    (package / "child.py").write_text(spy)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "spy")])
+    with pytest.raises(UnreadableError) as error:
+        run(tmp_path, b"text", "a.txt")
+    assert "PYTHONPATH" in str(error.value)
+    assert "AZURE" not in str(error.value)
+
+
+def test_the_parent_lives_on_without_limits(tmp_path):
+    refused(tmp_path, nested_forms(9), limits=Limits(1 << 30, 1))
+    with pymupdf.open() as document:
+        document.new_page().insert_text((72, 72), "Fine.")
+        assert run(tmp_path, document.tobytes()).pages[0].text == "Fine."
+
+
+def test_nothing_of_the_child_reaches_the_terminal(tmp_path, capfd):
+    run(tmp_path, b"text", "a.txt")
+    refused(tmp_path / "..", b"%PDF-1.7 rubbish")
+    (tmp_path / ".." / "result.json").unlink()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pages_pass_between_processes_unchanged():
+    page = Page(
+        1,
+        "Text",
+        595.0,
+        842.0,
+        (Line(0, 4, 1.0, 2.0, 3.5, 4.25),),
+        (Block("table", 0, 0, 4, "A | B"),),
+    )
+    parsed = Parsed("Title", "application/pdf", (page,), {"tables": 1})
+    assert Parsed.from_json(parsed.to_json()) == parsed
+    assert ParseOptions.from_json(OPTIONS.to_json()) == OPTIONS
+
+
+def test_a_document_id_depends_on_content_and_name():
+    ids = {document_id("ab", "x.pdf"), document_id("ab", "y.pdf"), document_id("cd", "x.pdf")}
+    assert len(ids) == 3
+    assert all(len(i) == 16 and int(i, 16) >= 0 for i in ids)
+    assert document_id("ab", "x.pdf") in ids
+
+
+def test_parsing_leaves_no_core_file(tmp_path):
+    refused(tmp_path, b"%PDF-1.7 rubbish")
+    assert sorted(os.listdir(tmp_path)) == ["input", "result.json"]
+
+
+def test_a_module_in_the_working_folder_does_not_take_the_parsers_place(tmp_path, monkeypatch):
+    (tmp_path / "sfta").mkdir()
+    (tmp_path / "sfta" / "__init__.py").write_text("raise SystemExit('taken over')")
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path, b"text", "a.txt").pages[0].text == "text"

@@ -1,0 +1,317 @@
+"""The wheels of a bundle: the versions that were measured, hashed, and free to pass on."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import version
+
+import pytest
+
+from sfta.adapters import wheel_file, wheelhouse
+from sfta.adapters.wheel_file import Wheel, pack_edge, refused_licences
+from sfta_edge.errors import ConfigError, IntegrityError, MissingDependencyError, ToolError
+
+OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def write_wheel(folder, name, number, *, licence="License-Expression: MIT", files=()):
+    stem = f"{name.replace('-', '_')}-{number}"
+    target = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(target, "w") as archive:
+        metadata = (
+            f"Metadata-Version: 2.4\nName: {name}\nVersion: {number}\n{licence}\n\nText.\n"
+        )
+        for path, text in {f"{stem}.dist-info/METADATA": metadata, **dict(files)}.items():
+            archive.writestr(zipfile.ZipInfo(path), text)
+    return target
+
+
+@pytest.fixture(name="installed")
+def _installed(tmp_path, monkeypatch):
+    """sfta-edge as an installed distribution that needs one other package."""
+    info = tmp_path / "site/sfta_edge-9.9.dist-info"
+    (info / "licenses").mkdir(parents=True)
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.4\nName: sfta-edge\nVersion: 9.9\nLicense-Expression: Apache-2.0\n"
+        "Requires-Dist: jinja2>=3\n"
+        'Requires-Dist: torch; extra == "gpu"\n'
+        'Requires-Dist: nothing-for-us; python_version < "3"\n'
+    )
+    (info / "entry_points.txt").write_text("[console_scripts]\nsfta-edge = sfta_edge.x:main\n")
+    (info / "licenses/LICENSE").write_text("Apache License")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return tmp_path
+
+
+@pytest.fixture(name="runtime")
+def _runtime(tmp_path, monkeypatch):
+    """The runtime's wheel, as `make tools` leaves it."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    wheel = write_wheel(folder, "markupsafe", version("markupsafe"))
+    monkeypatch.setattr(wheelhouse.toolchain, "runtime_wheel", lambda cache: wheel)
+    return wheel
+
+
+class FakeIndex:
+    """Stands for pip: puts a wheel for every pin into the folder it is told."""
+
+    def __init__(self, **licences):
+        self.calls, self.licences, self.leave_out, self.extra = [], licences, (), ()
+
+    def __call__(self, arguments):
+        self.calls.append(arguments)
+        dest = wheelhouse.Path(arguments[arguments.index("--dest") + 1])
+        dest.mkdir(exist_ok=True)
+        constraints = arguments[arguments.index("--constraint") + 1]
+        pins = wheelhouse.Path(constraints).read_text().split()
+        for pin in [*pins, *self.extra]:
+            name, _, number = pin.partition("==")
+            if name in self.leave_out:
+                continue
+            licence = self.licences.get(name, "License-Expression: MIT")
+            if not list(dest.glob(f"{name.replace('-', '_')}-*")):
+                write_wheel(dest, name, number, licence=licence)
+        for path in arguments:
+            if path.endswith(".whl"):
+                shutil.copy(path, dest)
+
+
+def test_the_closure_is_pinned_to_what_is_installed(installed):
+    assert wheelhouse.pins() == [
+        f"jinja2=={version('jinja2')}",
+        f"markupsafe=={version('markupsafe')}",
+        "sfta-edge==9.9",
+    ]
+
+
+def test_what_is_not_installed_cannot_be_pinned(installed):
+    path = installed / "site/sfta_edge-9.9.dist-info/METADATA"
+    path.write_text(path.read_text() + "Requires-Dist: not-installed-anywhere\n")
+    with pytest.raises(MissingDependencyError, match="not-installed-anywhere is not installed"):
+        wheelhouse.pins()
+
+
+def test_wheels_are_gathered_once(installed, runtime, tmp_path):
+    index = FakeIndex()
+    house = wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+    assert [wheel.name for wheel in house.wheels] == ["jinja2", "markupsafe", "sfta-edge"]
+    assert wheelhouse.gather([OWN], tmp_path / "cache", download=index) == house
+    assert len(index.calls) == 1
+    text = (house.folder / "requirements.txt").read_text()
+    for wheel in house.wheels:
+        assert f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" in text
+
+
+def test_our_own_wheels_are_the_ones_that_were_handed_over(installed, runtime, tmp_path):
+    house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+    assert {w.name: w for w in house.wheels}["markupsafe"].sha256 == Wheel.read(runtime).sha256
+
+
+def test_every_python_is_asked_for(installed, runtime, tmp_path):
+    index = FakeIndex()
+    wheelhouse.gather(["3.11", "3.12"], tmp_path / "cache", download=index)
+    asked = [call[call.index("--python-version") + 1] for call in index.calls]
+    assert asked == ["3.11", "3.12"]
+
+
+def test_only_binary_wheels_at_pinned_versions_are_asked_for(installed, runtime, tmp_path):
+    index = FakeIndex()
+    wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+    (call,) = index.calls
+    assert call[call.index("--only-binary") + 1] == ":all:"
+    assert "--constraint" in call
+    assert not [part for part in call if "://" in part]
+
+
+def test_a_python_is_the_factory_s_own_unless_it_is_said():
+    assert wheelhouse.pythons_of([]) == [OWN]
+    assert wheelhouse.pythons_of(["3.13", "3.12", "3.13"]) == ["3.12", "3.13"]
+
+
+def test_a_failed_download_leaves_nothing_behind(installed, runtime, tmp_path):
+    def fails(_):
+        raise ToolError("no network")
+
+    with pytest.raises(ToolError, match="no network"):
+        wheelhouse.gather([OWN], tmp_path / "cache", download=fails)
+    assert list((tmp_path / "cache/wheels").iterdir()) == []
+
+
+def test_a_wheel_that_pip_did_not_bring_is_named(installed, runtime, tmp_path):
+    index = FakeIndex()
+    index.leave_out = ("jinja2",)
+    with pytest.raises(ToolError, match="pip did not bring jinja2=="):
+        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+
+
+def test_a_wheel_that_was_never_measured_is_refused(installed, runtime, tmp_path):
+    index = FakeIndex()
+    index.extra = ("surprise==1.0",)
+    with pytest.raises(ToolError, match=r"not installed here: surprise==1\.0"):
+        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+
+
+def test_a_changed_wheel_in_the_cache_is_noticed(installed, runtime, tmp_path):
+    house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+    write_wheel(house.folder, "jinja2", version("jinja2"), licence="License-Expression: BSD")
+    with pytest.raises(IntegrityError, match="are not those that were put there"):
+        wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+
+
+def test_a_copyleft_wheel_stops_the_bundle(installed, runtime, tmp_path):
+    index = FakeIndex(jinja2="License-Expression: AGPL-3.0-or-later")
+    with pytest.raises(ConfigError, match=r"is under AGPL-3\.0-or-later"):
+        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+
+
+def test_the_identity_follows_code_versions_and_python(
+    installed, runtime, tmp_path, monkeypatch
+):
+    first = wheelhouse.identity(["3.11"], tmp_path)
+    assert wheelhouse.identity(["3.11"], tmp_path) == first
+    assert wheelhouse.identity(["3.12"], tmp_path) != first
+    (tmp_path / "more.py").write_text("x = 1\n")
+    monkeypatch.setattr(
+        wheelhouse, "edge_sources", lambda: {"sfta_edge/more.py": tmp_path / "more.py"}
+    )
+    assert wheelhouse.identity(["3.11"], tmp_path) != first
+
+
+@pytest.mark.parametrize(
+    ("licence", "permitted"),
+    [
+        ("License-Expression: MIT", True),
+        ("License-Expression: BSD-3-Clause AND MIT", True),
+        ("License-Expression: LGPL-2.1-or-later", True),
+        ("License-Expression: MIT OR GPL-2.0-only", True),
+        ("License-Expression: GPL-3.0-only WITH GCC-exception-3.1", True),
+        ("License-Expression: MIT AND GPL-3.0-only WITH GCC-exception-3.1", True),
+        ("License-Expression: AGPL-3.0-only", False),
+        ("License-Expression: MIT AND AGPL-3.0-only", False),
+        ("License-Expression: GPL-3.0-only", False),
+        ("License-Expression: SSPL-1.0", False),
+        ("License: GNU AFFERO GPL 3.0", False),
+        ("License: Apache 2.0", True),
+        ("License: any-OSI", True),
+        ("License: Dual Licensed - GNU AFFERO GPL 3.0 or Artifex Commercial License", False),
+        ("Classifier: License :: OSI Approved :: BSD License", True),
+        ("Classifier: License :: OSI Approved :: GNU Affero General Public License v3", False),
+        ("Classifier: License :: OSI Approved :: GNU General Public License v2 (GPLv2)", False),
+        ("License: UNKNOWN", False),
+        ("Summary: nothing about it", False),
+    ],
+)
+def test_the_licence_decides(tmp_path, licence, permitted):
+    wheel = Wheel.read(write_wheel(tmp_path, "part", "1.0", licence=licence))
+    problems = refused_licences([wheel])
+    assert (problems == []) is permitted
+    if not permitted:
+        assert problems[0].startswith("part-1.0-py3-none-any.whl ")
+
+
+def test_the_factory_s_own_parser_may_not_ship(tmp_path):
+    """PyMuPDF is under the AGPL: the check has to see it in the words it is published with."""
+    metadata = wheel_file.distribution("pymupdf").metadata
+    fields = ("License-Expression", "License")
+    licence = "\n".join(f"{name}: {metadata[name]}" for name in fields if metadata[name])
+    wheel = Wheel.read(write_wheel(tmp_path, "pymupdf", "1.0", licence=licence))
+    assert refused_licences([wheel])
+
+
+def test_licence_texts_are_found_wherever_wheels_keep_them(tmp_path):
+    files = {
+        "part-1.0.dist-info/licenses/LICENSE.txt": "one",
+        "part-1.0.dist-info/licenses/vendored/COPYING": "two",
+        "part-1.0.dist-info/NOTICE": "three",
+        "part-1.0.dist-info/RECORD": "no",
+        "part/LICENSE": "no",
+    }
+    wheel = Wheel.read(write_wheel(tmp_path, "part", "1.0", files=files))
+    assert wheel.licence_files() == {
+        "LICENSE.txt": b"one",
+        "vendored/COPYING": b"two",
+        "NOTICE": b"three",
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip"])
+def test_what_is_no_wheel_says_so(tmp_path, content):
+    path = tmp_path / "x-1.0-py3-none-any.whl"
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="is not a wheel"):
+        Wheel.read(path)
+
+
+def test_the_package_is_packed_from_its_installed_files(installed, tmp_path):
+    wheel = pack_edge(tmp_path)
+    assert wheel.name == "sfta_edge-9.9-py3-none-any.whl"
+    again = tmp_path / "again"
+    again.mkdir()
+    assert pack_edge(again).read_bytes() == wheel.read_bytes()
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    for name in ("bundle.py", "schema.sql", "install.sh", "cli/install.py"):
+        assert f"sfta_edge/{name}" in names
+    assert not [name for name in names if "__pycache__" in name]
+    assert Wheel.read(wheel).licence == "Apache-2.0"
+
+
+def test_pip_installs_the_packed_package(installed, tmp_path):
+    wheel = pack_edge(tmp_path)
+    target = tmp_path / "target"
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--no-index",
+        "--no-deps",
+        "--quiet",
+    ]
+    done = subprocess.run(
+        [*command, "--target", target, wheel], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    code = "import sfta_edge.manifest; print(sfta_edge.__file__)"
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(target)},
+    )
+    assert ran.stdout.strip() == str(target / "sfta_edge/__init__.py")
+    assert (target / "bin/sfta-edge").exists()
+
+
+def test_without_the_package_there_is_nothing_to_pack(tmp_path, monkeypatch):
+    def absent(name):
+        raise wheel_file.PackageNotFoundError(name)
+
+    monkeypatch.setattr(wheel_file, "distribution", absent)
+    with pytest.raises(MissingDependencyError, match="sfta-edge is not installed"):
+        pack_edge(tmp_path)
+
+
+def test_pip_s_own_words_are_the_error():
+    with pytest.raises(ToolError, match="No matching distribution found") as caught:
+        wheelhouse.run_pip(["download", "--no-index", "--dest", "/nowhere", "no-such-package"])
+    assert "package index" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a-1-py3-none-any.whl"], ""),
+        (["a-1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"], "2.17"),
+        (["a-1-cp311-cp311-manylinux_2_28_x86_64.manylinux_2_17_x86_64.whl"], "2.17"),
+        (["a-1-py3-none-any.whl", "b-1-py3-none-manylinux_2_34_x86_64.whl"], "2.34"),
+        (["a-1-x-manylinux_2_5_x86_64.whl", "b-1-x-manylinux_2_28_x86_64.whl"], "2.28"),
+    ],
+)
+def test_the_oldest_c_library_is_read_from_the_names(tmp_path, names, expected):
+    wheels = tuple(Wheel(tmp_path / name, "a", "1", "", "MIT") for name in names)
+    assert wheelhouse.Wheelhouse(tmp_path, wheels).glibc == expected
