@@ -62,5 +62,5 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     for assignment in overrides:
         override(data, assignment)
     recipe = build(Recipe, data, name=str(path))
-    recipe._root = path.resolve().parent
+    recipe._root = path.resolve().parent  # noqa: SLF001 pydantic keeps what is not a setting
     return recipe

@@ -65,7 +65,7 @@ def tiny_base(tmp_path_factory, cache):
     real = resolve_model(SMOLLM2, cache)
     folder = tmp_path_factory.mktemp("base")
     for path in real.iterdir():
-        if path.suffix not in (".safetensors",) and path.name != "config.json" and path.is_file():
+        if path.suffix != ".safetensors" and path.name != "config.json" and path.is_file():
             shutil.copy(path, folder / path.name)
     torch.manual_seed(0)
     settings = json.loads((real / "config.json").read_text("utf-8"))
@@ -95,7 +95,9 @@ def make_workplace(folder, base):
     (folder / "documents").mkdir()
     shutil.copy(QUICKSTART / "documents" / DOCUMENT, folder / "documents")
     (folder / "recipe.yaml").write_text(RECIPE.format(base=base), "utf-8")
-    asked = [json.loads(line) for line in (QUICKSTART / "questions.jsonl").open(encoding="utf-8")]
+    asked = [
+        json.loads(line) for line in (QUICKSTART / "questions.jsonl").open(encoding="utf-8")
+    ]
     answered = [q for q in asked if any(p["document"] == DOCUMENT for p in q["oracle_pages"])]
     missing = [q for q in asked if not q["answerable"]]
     lines = [json.dumps(q) + "\n" for q in (*answered[:4], *missing[:2])]

@@ -97,7 +97,7 @@ def quantize(source: Path, out: Path, scheme: str) -> Quantized:
 def _quantize_here(source: Path, out: Path, scheme: str) -> dict[str, int]:
     import ctypes
 
-    from sfta_edge.llama import last_errors, load_library
+    from sfta_edge.llama import first_error, load_library
     from sfta_edge.model import Model
 
     native = load_library()
@@ -108,7 +108,7 @@ def _quantize_here(source: Path, out: Path, scheme: str) -> dict[str, int]:
         str(source).encode(), str(out).encode(), ctypes.byref(params)
     )
     if code:
-        raise ToolError(f"code {code}: {last_errors()}")
+        raise ToolError(f"code {code}: {first_error()}")
     model = Model(out)
     return {
         "bytes": int(native.llama_model_size(model.handle)),

@@ -21,7 +21,12 @@ def command(as_json: bool) -> None:
 
     Example: sfta doctor
     """
-    checks = [*map(_package, _PACKAGES), _package("llama-cpp-python"), *map(_tool, _TOOLS), _disk()]
+    checks = [
+        *map(_package, _PACKAGES),
+        _package("llama-cpp-python"),
+        *map(_tool, _TOOLS),
+        _disk(),
+    ]
     if as_json:
         print_json([dict(zip(("check", "ok", "found"), c, strict=True)) for c in checks])
     else:

@@ -45,7 +45,8 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96}
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
 )
 @click.version_option(__version__, prog_name="sfta")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings on stderr.")
@@ -107,7 +108,9 @@ def _silence_libraries() -> None:
         os.environ.setdefault(name, value)
     import warnings
 
-    warnings.filterwarnings("ignore", module=r"(torch|transformers|peft|bitsandbytes|trl)(\..*)?")
+    warnings.filterwarnings(
+        "ignore", module=r"(torch|transformers|peft|bitsandbytes|trl)(\..*)?"
+    )
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 

@@ -64,7 +64,9 @@ def runtime_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def make_runtime(runs: Path, cache: Path, workers: int, device: str, key: Path | None) -> Runtime:
+def make_runtime(
+    runs: Path, cache: Path, workers: int, device: str, key: Path | None
+) -> Runtime:
     """The options as a value, with home folders spelled out."""
     return Runtime(
         runs=runs,

@@ -55,7 +55,9 @@ def print_plan(planned: Sequence[Planned], *, as_json: bool) -> None:
             [{"stage": p.stage, "state": p.state, "path": str(p.path or "")} for p in planned]
         )
         return
-    print_table(("stage", "", "artifact"), [(p.stage, p.state, str(p.path or "")) for p in planned])
+    print_table(
+        ("stage", "", "artifact"), [(p.stage, p.state, str(p.path or "")) for p in planned]
+    )
 
 
 def figures(metrics: dict[str, Any], most: int = _SHOWN_METRICS) -> str:

@@ -27,7 +27,8 @@ def _command(name: str) -> click.Command:
     promise = _PROMISES[name]
 
     @click.command(
-        name, help=f"{promise}\n\nRuns the stages it needs first.\n\nExample: sfta {name} my.yaml"
+        name,
+        help=f"{promise}\n\nRuns the stages it needs first.\n\nExample: sfta {name} my.yaml",
     )
     @RECIPE
     @SET

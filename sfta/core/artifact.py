@@ -120,4 +120,6 @@ def finished(runs: Path) -> list[Artifact]:
             found.append(Artifact.open(path.parent))
         except IntegrityError as error:
             log.warning("%s %s", error, error.hint)
-    return sorted(found, key=lambda a: (a.manifest.facts.get("made_at", ""), a.path), reverse=True)
+    return sorted(
+        found, key=lambda a: (a.manifest.facts.get("made_at", ""), a.path), reverse=True
+    )

@@ -70,7 +70,10 @@ def task(label: str, total: int | None = None) -> Iterator[Task]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(
-        *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True
+        *columns,
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         row = bar.add_task(label, total=total, note="")
 

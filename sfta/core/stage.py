@@ -88,9 +88,7 @@ class Outcome:
     seconds: float
 
 
-def key_of(
-    stage: Stage[R], recipe: R, inputs: Mapping[str, Artifact], runtime: Runtime
-) -> str:
+def key_of(stage: Stage[R], recipe: R, inputs: Mapping[str, Artifact], runtime: Runtime) -> str:
     """Would-be identity of a stage's result."""
     parts = {
         "stage": stage.name,

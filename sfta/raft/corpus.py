@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Self
 
@@ -64,9 +65,10 @@ class CorpusChunk:
         return [_BRACKETS.sub("", _NUMBERED.sub("", part)).strip() for part in self.headings]
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)  # a question is compared with many others
+def words(text: str) -> tuple[str, ...]:
     """Lower-case words, codes and numbers of a text, in order."""
-    return _WORD.findall(normalise(text))
+    return tuple(_WORD.findall(normalise(text)))
 
 
 def key_terms(text: str) -> list[str]:
@@ -113,7 +115,7 @@ class Phrasebook:
             for sentence in re.split(r"[.;:|\n]", chunk.text):
                 self._read(words(sentence))
 
-    def _read(self, sentence: list[str]) -> None:
+    def _read(self, sentence: Sequence[str]) -> None:
         for before, word in pairwise(sentence):
             noun = singular(word)
             if before in ("the", "a", "an"):

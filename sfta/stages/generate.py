@@ -114,7 +114,8 @@ def _searched(
     from sfta_edge.retriever import Retriever
 
     index = job.inputs["index"]
-    embedder = Embedder(index.file("embedder.gguf"))
+    # A question has a dozen tokens: two threads wait for each other longer than they compute.
+    embedder = Embedder(index.file("embedder.gguf"), threads=1)
     try:
         with Retriever(
             index.file("knowledge.sqlite"), embedder,

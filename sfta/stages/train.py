@@ -37,9 +37,7 @@ def run(job: Job[Recipe]) -> Metrics:
             context_tokens=recipe.train.context_tokens,
             too_long_share=recipe.train.too_long_share,
         )
-        packs[split] = make_packs(
-            fit, max_tokens=recipe.train.context_tokens, seed=recipe.seed
-        )
+        packs[split] = make_packs(fit, max_tokens=recipe.train.context_tokens, seed=recipe.seed)
         figures[f"{split}_rows"] = len(fit)
         figures[f"{split}_rows_too_long"] = len(long)
         _write_lines(job.out / f"too_long_{split}.jsonl", [{"id": row.id} for row in long])
@@ -64,7 +62,9 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
             data_collator=partial(trainer.collate, refusal_weight=config.refusal_weight),
             train_dataset=trainer.PackData(packs["train"]),
             eval_dataset=trainer.PackData(packs["validation"]),
-            callbacks=[watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60)],
+            callbacks=[
+                watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60)
+            ],
         )
         resume = trainer.last_checkpoint(job.work / "checkpoints")
         loop.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -74,13 +74,15 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     watching.write_history(job.out / "history.jsonl", history)
     curves.draw_curves(history, job.out)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
-    (job.out / "settings.json").write_text(json.dumps(settings, sort_keys=True, indent=2), "utf-8")
+    (job.out / "settings.json").write_text(
+        json.dumps(settings, sort_keys=True, indent=2), "utf-8"
+    )
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {
         "steps": loop.state.global_step,
         "packs": len(packs["train"]),
         "trained_parameters": trained,
-        "train_loss": round(sum(h["loss"] for h in history[-10:] if "loss" in h) / max(1, sum("loss" in h for h in history[-10:])), 4),
+        "train_loss": round(watching.last_loss(history), 4),
         "validation_loss": round(final["eval_loss"], 4),
         "validation_token_accuracy": round(final["eval_token_accuracy"], 4),
     }

@@ -72,6 +72,11 @@ def load_student(base: Path, config: TrainConfig, precision: Precision, *, seed:
     )
     for parameter in model.parameters():
         parameter.requires_grad_(False)
+    for module in model.modules():
+        # At the first validation bitsandbytes packs weights for CPUs with AVX512-BF16, and
+        # packed weights pass no gradient on: only the last layer would go on learning.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     return get_peft_model(model, lora_config(config.lora))
 

@@ -55,6 +55,12 @@ def history_lines(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
+def last_loss(history: list[dict[str, Any]], steps: int = 10) -> float:
+    """Mean training loss of the last steps; one step alone is noise."""
+    losses = [line["loss"] for line in history if "loss" in line][-steps:]
+    return sum(losses) / len(losses) if losses else float("nan")
+
+
 def write_history(path: Path, lines: list[dict[str, Any]]) -> None:
     """One JSON object per line."""
     path.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines), "utf-8")

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from small_line import make_workplace, sfta
 
 from sfta.cli.main import STAGE_COMMANDS
 from sfta.core.artifact import SCRATCH_PREFIX, finished
+from small_line import make_workplace, sfta
 
 pytestmark = [pytest.mark.slow, pytest.mark.tools, pytest.mark.xdist_group("line")]
 
@@ -83,7 +83,9 @@ def test_a_second_run_reuses_everything(line):
     assert [o["digest"] for o in reused] == [o["digest"] for o in outcomes]
 
 
-def test_an_interrupted_run_gives_the_same_rows_as_an_uninterrupted_one(line, tmp_path, tiny_base):
+def test_an_interrupted_run_gives_the_same_rows_as_an_uninterrupted_one(
+    line, tmp_path, tiny_base
+):
     _, _, outcomes = line
     make_workplace(tmp_path, tiny_base)
     fresh = sfta("run", "recipe.yaml", "--until", "generate", "--json", cwd=tmp_path)
@@ -100,7 +102,9 @@ def bundle_of(outcomes, folder):
 @pytest.fixture(scope="module")
 def offline():
     for command in (["unshare", "-n"], ["unshare", "-rn"]):
-        if shutil.which("unshare") and subprocess.run([*command, "true"], check=False).returncode == 0:
+        if shutil.which("unshare") is None:
+            continue
+        if subprocess.run([*command, "true"], check=False, capture_output=True).returncode == 0:
             return command
     pytest.skip("this system allows no network namespace, so being offline cannot be proved")
 
@@ -150,7 +154,9 @@ def add_a_file(bundle):
 @pytest.mark.parametrize(
     ("attack", "named"), [(change_a_byte, "gguf"), (add_a_file, "extra.txt")]
 )
-def test_a_changed_bundle_is_refused_before_anything_is_installed(line, tmp_path, attack, named):
+def test_a_changed_bundle_is_refused_before_anything_is_installed(
+    line, tmp_path, attack, named
+):
     folder, _, outcomes = line
     bundle = tmp_path / "bundle"
     shutil.copytree(bundle_of(outcomes, folder), bundle)

@@ -7,6 +7,7 @@ import sys
 
 import pymupdf
 import pytest
+
 from small_line import QUICKSTART, make_workplace, sfta
 
 pytestmark = pytest.mark.slow
@@ -109,8 +110,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_leaves_no_artifact(folder, small_disk):
     done = sfta("ingest", "recipe.yaml", "--runs", small_disk / "runs", cwd=folder)
     refuses(done, 1, "No space left on device")
-    made = [p for p in (small_disk / "runs").rglob("manifest.json")]
-    assert made == []
+    assert list((small_disk / "runs").rglob("manifest.json")) == []
 
 
 def test_a_damaged_artifact_is_named(folder):
@@ -130,7 +130,9 @@ def test_the_command_runs_without_a_terminal_and_without_colours(folder):
 
 
 def test_help_is_quick_to_load():
-    code = "import sfta.cli.main, sys; print(sorted({'torch','transformers'} & set(sys.modules)))"
+    code = (
+        "import sfta.cli.main, sys; print(sorted({'torch','transformers'} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -1,6 +1,7 @@
 """Chunks: stretches of pages that keep together what belongs together."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -241,7 +242,7 @@ def test_overlap_repeats_whole_sentences_of_the_chunk_before():
     text = " ".join(sentence(9, name) for name in "abcdefgh")
     found = chunks_of(page(("paragraph", text)), overlap_tokens=10)
     assert [c.tokens for c in found] == [30, 40, 30]
-    for before, chunk in zip(found, found[1:], strict=False):
+    for before, chunk in pairwise(found):
         repeated = chunk.text[: before.end - chunk.start]
         assert repeated == sentence(9, repeated[0].lower())
         assert before.text.endswith(repeated)

@@ -122,9 +122,11 @@ def test_words_broken_at_a_line_end_are_joined(pdf):
         ],
     )
     assert texts(read(pdf)) == [
-        "This low-pressure line of text is as long as the lines below it, and the compressor"
-        " is broken there, while the second break keeps its hyphen: the low-pressure side is"
-        " one term of this document."
+        (
+            "This low-pressure line of text is as long as the lines below it, and the compressor"
+            " is broken there, while the second break keeps its hyphen: the low-pressure side is"
+            " one term of this document."
+        )
     ]
 
 
@@ -263,8 +265,10 @@ def test_steps_keep_one_line_each(pdf):
     assert blocks(read(pdf))[-1] == (
         "list",
         0,
-        "1. Press the START key once and keep it pressed until the lamp lights.\n"
-        "2. Wait 12 seconds.\n3. Read the oil pressure.",
+        (
+            "1. Press the START key once and keep it pressed until the lamp lights.\n"
+            "2. Wait 12 seconds.\n3. Read the oil pressure."
+        ),
     )
 
 
@@ -308,8 +312,10 @@ def test_a_table_becomes_markdown_rows_in_its_place(pdf):
         (
             "table",
             0,
-            "| Code | Meaning | Action |\n|---|---|---|\n"
-            "| E-1 | oil \\| low | fill up |\n| E-2 | hot |  |",
+            (
+                "| Code | Meaning | Action |\n|---|---|---|\n"
+                "| E-1 | oil \\| low | fill up |\n| E-2 | hot |  |"
+            ),
         ),
         ("paragraph", 0, "After. " + PROSE),
     ]
@@ -442,7 +448,7 @@ def test_a_rotated_page_is_read_upright_with_boxes_as_a_viewer_shows_them(pdf, r
     )
     parsed = read(pdf)
     page = parsed.pages[0]
-    assert page.text.split() == "First line of this page. Second line of it.".split()
+    assert " ".join(page.text.split()) == "First line of this page. Second line of it."
     assert (page.width, page.height) == (shown.width, shown.height)
     at = page.text.index("Second")
     line = next(i for i in page.lines if i.start <= at < i.end)
@@ -460,7 +466,7 @@ def test_a_landscape_page_bound_upright_is_read_along_its_text(pdf, turn):
     for number, text in enumerate(("The first line of all.", "The second line.")):
         page.insert_text((x + number * step, y), text, fontsize=10, rotate=turn)
     parsed = read(pdf)
-    assert parsed.pages[0].text.split() == "The first line of all. The second line.".split()
+    assert " ".join(parsed.pages[0].text.split()) == "The first line of all. The second line."
     first = parsed.pages[0].lines[0]
     assert first.y1 - first.y0 > 3 * (first.x1 - first.x0), "the box stands upright too"
     assert abs((first.x0 + first.x1) / 2 - x) < 12

@@ -1,5 +1,7 @@
 """Sentences end where a reader would say so."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_a_stretch_is_split_with_the_offsets_of_the_whole():
 def test_sentences_hold_every_visible_character_in_order(text):
     spans = list(sentences(text))
     assert all(a < b for a, b in spans)
-    assert all(left[1] <= right[0] for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in pairwise(spans))
     joined = "".join(text[a:b] for a, b in spans)
     assert "".join(joined.split()) == "".join(text.split())
     assert all(text[a:b].strip() == text[a:b] for a, b in spans)

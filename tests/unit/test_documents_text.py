@@ -29,8 +29,10 @@ def test_a_wrapped_paragraph_becomes_one_line():
         "the time.\n\nA second paragraph stands alone in this file for\nthe test of its wrap.\n"
     )
     assert texts(parse_plain(text)) == [
-        "The compressor delivers air without oil in the compression chamber, and its rotors"
-        " turn in dry air all the time.",
+        (
+            "The compressor delivers air without oil in the compression chamber, and its rotors"
+            " turn in dry air all the time."
+        ),
         "A second paragraph stands alone in this file for the test of its wrap.",
     ]
 

@@ -134,7 +134,9 @@ def test_a_context_is_not_shared_by_more_rows_than_allowed(most):
     # All eight ask the same four chunks: what they own already is not counted as shared.
     moved = [
         after
-        for before, after in zip(rows, share_contexts(rows, CHUNKS, most=most, seed=0), strict=True)
+        for before, after in zip(
+            rows, share_contexts(rows, CHUNKS, most=most, seed=0), strict=True
+        )
         if after.context.chunk_ids != before.context.chunk_ids
     ]
     assert moved == []

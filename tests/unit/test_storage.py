@@ -54,7 +54,7 @@ def test_the_order_of_the_patterns_does_not_matter(root):
 
 def test_names_do_not_depend_on_where_the_folder_lies(root, tmp_path_factory):
     other = tmp_path_factory.mktemp("elsewhere") / "copy"
-    os.rename(root / "docs", other)
+    (root / "docs").rename(other)
     assert names(list_sources([str(other)], root)) == ["b.pdf", "deep/c.md"]
 
 

@@ -1,9 +1,11 @@
 """Training: the loss falls, only the adapter changes, and an interruption changes nothing."""
 
+import gc
 import json
 
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft import PeftModel
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -48,10 +50,12 @@ LIMITS = {"c1": "The limit is 9 bar.", "c2": "Use oil 46.", "c3": "Wait 5 min."}
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """Tiny matrices are slower on many threads, and many sums differ in their last bits."""
+    """Tiny matrices are slower on many threads, and so is collecting what imports left."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()
     yield
+    gc.unfreeze()
     torch.set_num_threads(before)
 
 
@@ -78,6 +82,7 @@ def base(tmp_path_factory):
         num_attention_heads=2,
         num_key_value_heads=1,
         tie_word_embeddings=True,
+        initializer_range=0.2,  # large enough that a small update can turn every prediction
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
@@ -323,6 +328,7 @@ def test_accumulated_packs_make_the_same_step_as_one_batch(base, tmp_path):
     together = loop(base, tmp_path / "a", packs_per_batch=4, batches_per_step=1)
     in_turn = loop(base, tmp_path / "b", packs_per_batch=1, batches_per_step=4)
     for running in (together, in_turn):
+        running.args.optim = "sgd"  # Adam makes a whole step of the last bit of a zero gradient
         running.train()
         assert running.state.global_step == 1
     assert losses(in_turn) == pytest.approx(losses(together), rel=1e-5)
@@ -381,14 +387,30 @@ def test_a_written_adapter_makes_the_trained_model_again(job, base):
     weights = load_file(one.out / "adapter_model.safetensors")
     loaded = {n: p for n, p in model.named_parameters() if "lora_" in n}
     assert len(loaded) == len(weights) == 2 * 2 * 7  # A and B, two layers, seven matrices
-    assert sorted(model.peft_config["default"].target_modules) == sorted(
-        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    )
+    targets = model.peft_config["default"].target_modules
+    assert {name.rpartition(".")[2] for name in targets} == {
+        *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    }
+
+
+def gradients(model, pack):
+    model.zero_grad()
+    weighted_loss(model, collate([pack], refusal_weight=1.0))[0].backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_a_validation_does_not_cut_the_gradients_of_a_quantized_base(base, tmp_path):
+    running = loop(base, tmp_path, method="qlora")
+    before = gradients(running.model, PACKS[0])
+    running.evaluate()
+    after = gradients(running.model, PACKS[0])
+    assert before.keys() == after.keys() == learnt(running).keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_a_base_quantized_to_nf4_can_be_trained(base, tmp_path):
     running = loop(base, tmp_path, method="qlora", packs_per_batch=1, batches_per_step=2)
-    quantized = [m for m in running.model.modules() if type(m).__name__ == "Linear4bit"]
+    quantized = [m for m in running.model.modules() if isinstance(m, Linear4bit)]
     assert len(quantized) == 2 * 7
     assert {m.weight.quant_type for m in quantized} == {"nf4"}
     before = [m.weight.detach().clone() for m in quantized]
@@ -428,10 +450,10 @@ def test_a_gpu_batch_stays_under_twice_the_context():
 
 
 def test_rows_that_do_not_fit_are_listed_with_the_adapter(job):
-    one = job(epochs=1, context_tokens=270, too_long_share=0.5)
+    one = job(epochs=1, context_tokens=135, too_long_share=0.5)
     metrics = stage.run(one)
     listed = (one.out / "too_long_train.jsonl").read_text("utf-8").splitlines()
-    assert metrics["train_rows_too_long"] == len(listed) > 0
+    assert metrics["train_rows_too_long"] == len(listed) == 2
     assert metrics["train_rows"] + len(listed) == 12
 
 

@@ -37,7 +37,10 @@ def a_row(**changes):
     return {
         "id": "r1",
         "question": "What is the limit?",
-        "context": [{"chunk_id": "c2", "role": "distractor"}, {"chunk_id": "c1", "role": "oracle"}],
+        "context": [
+            {"chunk_id": "c2", "role": "distractor"},
+            {"chunk_id": "c1", "role": "oracle"},
+        ],
         "completion": '[2] "The limit is 9 bar."\nAnswer: 9 bar',
     } | changes
 
@@ -106,5 +109,7 @@ def test_rows_that_do_not_fit_are_listed_not_cut(encoder):
 
 def test_too_many_long_rows_stop_the_run(encoder):
     rows = [encoder.encode(a_row())]
-    with pytest.raises(ConfigError, match="1 of 1 rows are longer than train.context_tokens = 50"):
+    with pytest.raises(
+        ConfigError, match=r"1 of 1 rows are longer than train\.context_tokens = 50"
+    ):
         within_length(rows, context_tokens=50, too_long_share=0.5)

@@ -20,7 +20,7 @@ from sfta.documents.pdf.running import drop_running_lines
 from sfta.documents.pdf.tables import Note, Table, take_tables
 
 _MUPDF: Any = pymupdf  # its functions carry no types
-_NO_MEMORY = re.compile(r"\b[cm]alloc\b|\brealloc\b|out of memory|bad_alloc", re.I)
+_NO_MEMORY = re.compile(r"\b[cm]alloc\b|\brealloc\b|out of memory|bad_alloc", re.IGNORECASE)
 _TAIL_BYTES = 4096
 _UNKNOWN_SHARE = 0.3
 _MOST_PATHS = 20_000
@@ -148,8 +148,7 @@ def _write(found: list[_Raw], outline: Outline) -> tuple[list[Page], str]:
 def _outline(document: Any) -> list[list[Any]]:
     try:
         return list(document.get_toc())
-    except _DAMAGE as error:
-        import sys; print("DBG", type(error).__mro__, str(error)[:200], file=sys.stderr)
+    except _DAMAGE:
         return []
 
 

@@ -1,0 +1,191 @@
+"""Stage chunk: documents in, chunks and their figures out."""
+
+import json
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from sfta.core.artifact import Artifact
+from sfta.core.config import build
+from sfta.core.stage import Job, Runtime
+from sfta.documents.document import Fragment, PageWriter
+from sfta.recipe import Recipe
+from sfta.stages import chunk
+from sfta_edge.errors import ConfigError
+from sfta_edge.knowledge_format import check_chunk
+from sfta_edge.manifest import MANIFEST, Manifest, canonical_json
+
+
+class WordTokenizer:
+    """A real tokenizer of words in the shape that `hf_tokenize` reads."""
+
+    is_fast = True
+
+    def __init__(self):
+        self.backend_tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+        self.backend_tokenizer.pre_tokenizer = Whitespace()
+
+
+@pytest.fixture(autouse=True)
+def _words(monkeypatch, tmp_path):
+    monkeypatch.setattr(chunk.hub, "resolve_model", lambda spec, cache: tmp_path)
+    monkeypatch.setattr(chunk.hub, "load_tokenizer", lambda folder: WordTokenizer())
+
+
+def document(name, *pages):
+    made = []
+    for number, blocks in enumerate(pages, 1):
+        writer = PageWriter(number, 595, 842)
+        for kind, text, *level in blocks:
+            box = (72.0, 100.0, 500.0, 110.0)
+            writer.add(kind, [Fragment(text, box)], level=level[0] if level else 0)
+        made.append(writer.page().to_json())
+    return {
+        "id": f"{name:0>16}",
+        "name": f"{name}.pdf",
+        "title": f"Manual {name}",
+        "sha256": "0" * 64,
+        "media_type": "application/pdf",
+        "pages": made,
+    }
+
+
+def recipe_with(**settings):
+    data = {
+        "name": "test",
+        "ingest": {"sources": ["docs"]},
+        "chunk": {"max_tokens": 40, "min_tokens": 5} | settings,
+        "model": {"base": "folder"},
+    }
+    return build(Recipe, data, name="test")
+
+
+def job_for(tmp_path, *documents, **settings):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    lines = b"".join(canonical_json(d) + b"\n" for d in documents)
+    (folder / "documents.jsonl").write_bytes(lines)
+    manifest = Manifest.of(folder, "documents", {"metrics": {"documents": len(documents)}})
+    (folder / MANIFEST).write_bytes(manifest.to_bytes())
+    out, work = tmp_path / "out", tmp_path / "work"
+    out.mkdir()
+    work.mkdir()
+    inputs = {"documents": Artifact.open(folder)}
+    return Job(recipe_with(**settings), inputs, out, work, Runtime(cache=tmp_path))
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def prose(words):
+    return " ".join(f"word{i}" for i in range(words - 1)) + " end"
+
+
+FIRST = document(
+    "a",
+    [("heading", "1 Start", 1), ("paragraph", prose(30))],
+    [("paragraph", prose(20)), ("heading", "2 Stop", 1), ("paragraph", prose(30))],
+)
+SECOND = document("b", [("paragraph", prose(90))])
+
+
+def test_chunks_carry_their_document_page_heading_and_length(tmp_path):
+    job = job_for(tmp_path, FIRST, SECOND)
+    metrics = chunk.run(job)
+    found = records(job.out / "chunks.jsonl")
+    assert [(c["document_id"], c["page"], c["heading"], c["ordinal"]) for c in found[:3]] == [
+        (FIRST["id"], 1, "1 Start", 0),
+        (FIRST["id"], 2, "1 Start", 1),
+        (FIRST["id"], 2, "2 Stop", 2),
+    ]
+    assert [c["title"] for c in found] == ["Manual a"] * 3 + ["Manual b"] * 3
+    assert found[0]["tokens"] == 32
+    assert metrics == {
+        "documents": 2,
+        "pages": 3,
+        "chunks": 6,
+        "tokens": sum(c["tokens"] for c in found),
+        "tokens_shortest": min(c["tokens"] for c in found),
+        "tokens_median": sorted(c["tokens"] for c in found)[3],
+        "tokens_longest": max(c["tokens"] for c in found),
+    }
+
+
+def test_chunks_are_what_the_knowledge_file_accepts(tmp_path):
+    job = job_for(tmp_path, FIRST, SECOND)
+    chunk.run(job)
+    documents = {d["id"]: d for d in records(job.out / "documents.jsonl")}
+    found = records(job.out / "chunks.jsonl")
+    for record in found:
+        pages = {p["number"]: p["text"] for p in documents[record["document_id"]]["pages"]}
+        check_chunk(record, record["document_id"], pages)
+    assert len({record["id"] for record in found}) == len(found)
+
+
+def test_the_documents_go_along_without_their_blocks(tmp_path):
+    job = job_for(tmp_path, FIRST)
+    chunk.run(job)
+    (kept,) = records(job.out / "documents.jsonl")
+    assert {k: v for k, v in kept.items() if k != "pages"} == {
+        k: v for k, v in FIRST.items() if k != "pages"
+    }
+    assert [set(page) for page in kept["pages"]] == [
+        {"number", "text", "width", "height", "lines"}
+    ] * 2
+
+
+def test_the_limit_of_the_recipe_holds_in_tokens(tmp_path):
+    job = job_for(tmp_path, SECOND, max_tokens=16)
+    metrics = chunk.run(job)
+    assert metrics["tokens_longest"] <= 16
+
+
+def test_the_same_documents_give_the_same_bytes(tmp_path):
+    digests = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        job = job_for(tmp_path / name, FIRST, SECOND)
+        chunk.run(job)
+        digests.append(Manifest.of(job.out, "corpus", {}).digest)
+    assert digests[0] == digests[1]
+
+
+def test_the_histogram_is_a_picture(tmp_path):
+    chunk.plot_lengths([10, 20, 30], 40, tmp_path / "lengths.png")
+    raw = (tmp_path / "lengths.png").read_bytes()
+    assert raw.startswith(b"\x89PNG")
+    assert b"Software" not in raw
+
+
+def test_documents_without_text_are_an_error_with_advice(tmp_path):
+    job = job_for(tmp_path, document("a", []))
+    with pytest.raises(ConfigError, match="the documents hold no text") as error:
+        chunk.run(job)
+    assert error.value.hint == "Check ingest.sources."
+
+
+def test_tokens_are_counted_without_begin_and_end_tokens():
+    count = chunk.token_counter(WordTokenizer())
+    assert count("one two three") == 3
+    assert count("") == 0
+
+
+def test_the_key_names_the_model_of_the_tokenizer(monkeypatch, tmp_path):
+    monkeypatch.setattr(chunk.hub, "model_identity", lambda spec: f"digest of {spec}")
+    assert chunk.STAGE.external(recipe_with(), Runtime()) == "digest of folder"
+    assert chunk.STAGE.needs == ("documents",)
+
+
+def test_a_chunk_id_depends_on_place_and_text():
+    ids = {
+        chunk.chunk_id("d", 1, 0, 4, "text"),
+        chunk.chunk_id("e", 1, 0, 4, "text"),
+        chunk.chunk_id("d", 2, 0, 4, "text"),
+        chunk.chunk_id("d", 1, 1, 5, "text"),
+        chunk.chunk_id("d", 1, 0, 4, "next"),
+    }
+    assert len(ids) == 5
+    assert all(len(i) == 16 for i in ids)
