@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+import waitress
 from flask import Flask
+from waitress import wasyncore
 
 from sfta_edge.app import ServeLimits
 from sfta_edge.errors import ConfigError
@@ -26,16 +28,16 @@ class Address:
 
 
 def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
-    """A bound waitress server: `.run()`, `.close()`.
+    """A bound waitress server, for `run`.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
-    import waitress
-
+    opened: dict[int, Any] = {}
     try:
         return waitress.create_server(
             app,
+            map=opened,
             host=address.host,
             port=address.port,
             threads=limits.places + _SPARE_THREADS,
@@ -48,6 +50,7 @@ def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
             ident=None,
         )
     except (OSError, ValueError) as error:
+        wasyncore.close_all(opened)
         raise ConfigError(
             f"cannot listen on {address.host}:{address.port}: {error}",
             hint="Give another --port, or stop the program that uses this one.",
@@ -64,10 +67,27 @@ def listening(server: Any) -> list[tuple[str, int]]:
 def run(server: Any) -> None:
     """Serve until the process is asked to end."""
     signal.signal(signal.SIGTERM, _end)
+    serve(server)
+
+
+def serve(server: Any) -> None:
+    """Serve until `stop` is called or the process is interrupted; leaves nothing open."""
     try:
         server.run()
     finally:
-        server.close()
+        server.task_dispatcher.shutdown()
+        wasyncore.close_all(_sockets(server))
+
+
+def stop(server: Any) -> None:
+    """End `serve` from another thread: the loop ends when nothing is open."""
+    trigger = next(s for s in _sockets(server).values() if hasattr(s, "pull_trigger"))
+    # In the thread of the loop: sockets that it waits for must not be closed under it.
+    trigger.pull_trigger(lambda: wasyncore.close_all(_sockets(server)))
+
+
+def _sockets(server: Any) -> Any:
+    return server.map if hasattr(server, "map") else server._map  # noqa: SLF001 no other way
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

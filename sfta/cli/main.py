@@ -21,8 +21,11 @@ STAGE_COMMANDS = (
     "evaluate",
     "bundle",
 )
-COMMANDS = ("run", *STAGE_COMMANDS, "init", "show", "plan", "runs", "inspect")
-COMMANDS += ("compare", "keygen", "doctor")
+COMMANDS: tuple[str, ...] = (
+    "run",
+    *STAGE_COMMANDS,
+    *("init", "show", "plan", "runs", "inspect", "compare", "keygen", "doctor"),
+)
 
 
 class LazyGroup(click.Group):

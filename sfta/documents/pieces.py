@@ -172,8 +172,10 @@ def _header_rows(text: str, block: Block) -> int:
 
 
 def _loose(text: str, start: int, end: int) -> Iterator[Block]:
-    if text[start:end].strip():
-        yield Block("paragraph", 0, start, end)
+    piece = text[start:end]
+    if piece.strip():
+        left = len(piece) - len(piece.lstrip())
+        yield Block("paragraph", 0, start + left, start + len(piece.rstrip()))
 
 
 def _clipped(block: Block, start: int) -> Block:

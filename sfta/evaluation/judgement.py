@@ -94,38 +94,55 @@ def judge(
     )
     refused = parsed.refused or looks_like_refusal(parsed.answer, contract.refusal)
     quotes = tuple(_judge_quote(quote, context) for quote in parsed.quotes)
-    answers, answerable = case.question.answers, case.question.answerable
-    scored = "" if refused else parsed.answer
-    f1 = token_f1(scored, answers) if answerable else 0.0
-    held = answer_in(case, context)
-    known = held and bool(case.oracle.ids)
-    cited = {quote.chunk_id for quote in quotes if quote.chunk_id}
-    oracle_cited = cited.intersection(case.oracle.ids)
-    misnumbered = {quote.number for quote in quotes if not quote.chunk_id}
     tally = Tally(
         questions=1.0,
-        answerable=float(answerable),
-        held=float(held),
-        f1=f1,
-        exact=exact_match(scored, answers) if answerable else 0.0,
-        contains=contains(completion, answers) if answerable else 0.0,
-        overall=f1 if answerable else float(refused),
-        f1_held=f1 if held else 0.0,
+        answerable=float(case.question.answerable),
         refused=float(refused),
-        refused_held=float(refused and held),
-        refused_answerable=float(refused and answerable),
+        refused_answerable=float(refused and case.question.answerable),
         refused_exactly=float(parsed.refused),
-        quotes=float(len(quotes)),
-        quotes_valid=float(sum(quote.valid for quote in quotes)),
-        supported=float(not refused and bool(quotes) and all(q.valid for q in quotes)),
-        cited=float(len(cited) + len(misnumbered)) if case.oracle.ids else 0.0,
-        cited_oracle=float(len(oracle_cited)),
-        citable=float(known),
-        citable_hit=float(known and bool(oracle_cited)),
         ill_formed=float(not parsed.well_formed),
         truncated=float(truncated),
+        **_answer_columns(case, context, "" if refused else parsed.answer, refused=refused),
+        contains=contains(completion, case.question.answers),
+        **_quote_columns(case, context, quotes),
+        supported=float(not refused and bool(quotes) and all(q.valid for q in quotes)),
     )
     return Judgement(parsed.answer, refused, parsed.well_formed, quotes, tally)
+
+
+def _answer_columns(
+    case: Case, context: Sequence[Chunk], answer: str, *, refused: bool
+) -> dict[str, float]:
+    """How right the answer is; without accepted answers all overlaps are 0."""
+    answers, held = case.question.answers, answer_in(case, context)
+    f1 = token_f1(answer, answers)
+    return {
+        "held": float(held),
+        "f1": f1,
+        "exact": exact_match(answer, answers),
+        "overall": f1 if case.question.answerable else float(refused),
+        "f1_held": f1 if held else 0.0,
+        "refused_held": float(refused and held),
+    }
+
+
+def _quote_columns(
+    case: Case, context: Sequence[Chunk], quotes: Sequence[JudgedQuote]
+) -> dict[str, float]:
+    """Whether quotes stand where they say, and whether that is where the answer is."""
+    known = bool(case.oracle.ids)
+    cited = {quote.chunk_id for quote in quotes if quote.chunk_id}
+    misnumbered = {quote.number for quote in quotes if not quote.chunk_id}
+    right = cited.intersection(case.oracle.ids)
+    citable = known and answer_in(case, context)
+    return {
+        "quotes": float(len(quotes)),
+        "quotes_valid": float(sum(quote.valid for quote in quotes)),
+        "cited": float(len(cited) + len(misnumbered)) if known else 0.0,
+        "cited_oracle": float(len(right)),
+        "citable": float(citable),
+        "citable_hit": float(citable and bool(right)),
+    }
 
 
 def _judge_quote(quote: Quote, context: Sequence[Chunk]) -> JudgedQuote:

@@ -21,7 +21,7 @@ def retrieval_figures(cases: Sequence[Case], resampling: Resampling) -> dict[str
     )
     depth = max((len(c.ranked) for c, keep in zip(cases, kept, strict=True) if keep), default=0)
     scores: dict[str, Score] = {}
-    for k in sorted({1, top_k, depth} - {0}):
+    for k in sorted({1, top_k, depth}) if depth else ():
         scores[f"hit@{k}"] = partial(hit_at, k=k)
         scores[f"recall@{k}"] = partial(recall_at, k=k)
     if depth:

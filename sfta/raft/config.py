@@ -56,6 +56,8 @@ class ExtractiveTeacher(Section):
     kind: Literal["extractive"] = "extractive"
     phrasings: PositiveInt = 3
     """Most differently worded questions of one fact."""
+    reworded: Share = 0.4
+    """Share of the questions in which words are swapped for others of the same meaning."""
     max_uses_per_template: PositiveInt = 24
     """Most accepted rows that one question wording may have, so that none dominates."""
 

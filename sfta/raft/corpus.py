@@ -20,6 +20,7 @@ _WORD = re.compile(r"[^\W_]+(?:[-./'][^\W_]+)*")
 _NUMBERED = re.compile(r"^\d+(?:\.\d+)*\.?\s+")
 _COLUMNS = re.compile(r"\s*\(([^()]*\|[^()]*)\)$")
 _BRACKETS = re.compile(r"\s*\([^)]*\)\s*$")
+_ALIAS_OFTEN, _ALIAS_ALONE = 40, 3
 _STOP = bag(
     "a an the of to in on at by for from with and or is are was were be been it its this that "
     "these those as if when while which who what where why how must may can do does did has "
@@ -128,8 +129,21 @@ class Phrasebook:
         noun = singular(noun.casefold())
         kinds = [m for m, count in self._modified.get(noun, Counter()).items() if count > 1]
         if not kinds:
-            return self._bare[noun] < 2
+            return self._bare[noun] < 4
         return self._bare[noun] < 6 * len(kinds)
+
+    def aliases(self) -> dict[str, str]:
+        """Short names for what a corpus is about: "the package" is "the compressor" too.
+
+        Taken only where the one stands alone very often and both stand together.
+        """
+        found: dict[str, str] = {}
+        for noun, count in sorted(self._bare.items()):
+            modifiers = self._modified.get(noun, Counter())
+            named = [m for m in modifiers if self._bare[m] >= _ALIAS_ALONE]
+            if count >= _ALIAS_OFTEN and len(named) == 1:
+                found[f"the {noun}"] = f"the {named[0]}"
+        return found
 
     def chunks_with(self, word: str) -> int:
         """Number of chunks that hold a word."""

@@ -4,15 +4,17 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sfta.raft.candidate import Candidate, Rejected
 from sfta.raft.config import ExtractiveTeacher
-from sfta.raft.corpus import CorpusChunk
+from sfta.raft.corpus import CorpusChunk, Phrasebook
 from sfta.raft.extraction.blocks import read_blocks
 from sfta.raft.extraction.facts import Fact, names_its_things
 from sfta.raft.extraction.near_miss import unanswerable_facts
 from sfta.raft.extraction.phrasings import wordings
 from sfta.raft.extraction.rules import corpus_facts
+from sfta.raft.wording import reworded
 from sfta_edge.manifest import canonical_json
 
 NAME = "extractive"
@@ -29,11 +31,15 @@ def extractive_candidates(
     facts = corpus_facts(chunks)
     missing = unanswerable_facts(facts, read_blocks(chunks), chunks, seed)
     uses: Counter[str] = Counter()
+    aliases = Phrasebook(chunks).aliases()
     found: list[Candidate] = []
     lost: list[Rejected] = []
     for item in [*facts, *missing]:
         count = config.phrasings if item.answer else min(2, config.phrasings)
-        candidates = _worded(item, count, uses, seed)
+        candidates = [
+            _varied(candidate, config.reworded, aliases, seed)
+            for candidate in _worded(item, count, uses, seed)
+        ]
         if _stands_alone(item):
             found += candidates
         else:
@@ -62,6 +68,14 @@ def _worded(item: Fact, count: int, uses: Counter[str], seed: int) -> list[Candi
         )
         for template, question, _ in chosen
     ]
+
+
+def _varied(
+    candidate: Candidate, share: float, aliases: dict[str, str], seed: int
+) -> Candidate:
+    rng = random.Random(f"{seed}/words/{candidate.id}")
+    question = reworded(candidate.question, rng, share=share, aliases=aliases)
+    return replace(candidate, question=question)
 
 
 def _stands_alone(item: Fact) -> bool:

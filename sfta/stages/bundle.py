@@ -4,6 +4,7 @@ import collections
 import json
 import platform
 import shutil
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sfta_edge.knowledge import open_knowledge
 from sfta_edge.manifest import FileEntry, sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.seal import seal
+from sfta_edge.settings import AnswerSettings
 from sfta_edge.signature import fingerprint, load_private_key
 
 FOLDER = "bundle"
@@ -36,7 +38,7 @@ def run(job: Job[Recipe]) -> Metrics:
         raise ConfigError(*_NO_KEY)
     key = load_private_key(job.runtime.signing_key)
     report = passing_report(job.inputs["report"], job.recipe.bundle.scheme)
-    require_measured(job.inputs)
+    require_measured(report, job.inputs)
     house = wheelhouse.gather(
         wheelhouse.pythons_of(job.recipe.bundle.pythons), job.runtime.cache
     )
@@ -44,7 +46,7 @@ def run(job: Job[Recipe]) -> Metrics:
     _copy_parts(job, root)
     _copy_wheels(house, root)
     _write_papers(job, root, report, house)
-    facts = bundle_facts(job, house) | {"key": fingerprint(key.public_key())}
+    facts = bundle_facts(job, report, house) | {"key": fingerprint(key.public_key())}
     manifest = seal(root, facts, key)
     name, counter = job.recipe.name, job.recipe.bundle.counter
     archive = job.out / f"{name}-{counter}.tar"
@@ -68,8 +70,8 @@ def passing_report(artifact: Artifact, scheme: str) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(artifact.file("report.json").read_bytes())
         failed = [gate["name"] for gate in report["gates"] if gate["passed"] is not True]
-        passed, measured = report["passed"], report.get("settings", {}).get("scheme", scheme)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        passed, measured = report["passed"], report["settings"]["scheme"]
+    except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the report in {artifact.path} is not readable: {error}"
         ) from error
@@ -86,21 +88,44 @@ def passing_report(artifact: Artifact, scheme: str) -> dict[str, Any]:
     return report
 
 
-def require_measured(inputs: Any) -> None:
+def require_measured(report: dict[str, Any], inputs: Mapping[str, Artifact]) -> None:
     """What ships is what was measured.
 
     Raises:
         IntegrityError: the report was made from another model or index.
     """
-    measured = inputs["report"].manifest.facts.get("inputs", {})
+    measured = report["settings"].get("inputs", {})
     for kind in ("gguf", "index"):
-        if kind in measured and measured[kind] != inputs[kind].digest:
+        if measured.get(kind) != inputs[kind].digest:
             raise IntegrityError(
                 f"the report was made with another {kind}", hint="Run the evaluation again."
             )
 
 
-def bundle_facts(job: Job[Recipe], house: Wheelhouse) -> dict[str, Any]:
+def answer_facts(report: dict[str, Any], candidates: int) -> dict[str, Any]:
+    """How the device answers: as it was measured.
+
+    Raises:
+        IntegrityError: the report does not say how, or the device could not do it.
+    """
+    settings = report["settings"]
+    try:
+        facts = {
+            "top_k": settings["top_k"],
+            "candidates": candidates,
+            "max_tokens": settings["max_answer_tokens"],
+            "context_tokens": settings["context_tokens"],
+            "refusal_threshold": settings["refusal_threshold"],
+        }
+        AnswerSettings.from_facts(facts)
+    except (KeyError, ConfigError) as error:
+        raise IntegrityError(
+            f"the report does not say how the device is to answer: {error}"
+        ) from error
+    return facts
+
+
+def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) -> dict[str, Any]:
     """What the device needs to know, and where the bundle comes from."""
     recipe = job.recipe
     made_from = {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())}
@@ -116,12 +141,7 @@ def bundle_facts(job: Job[Recipe], house: Wheelhouse) -> dict[str, Any]:
             "system": [platform.system().lower()],
             "glibc": [house.glibc] if house.glibc else [],
         },
-        "answer": {
-            "top_k": recipe.retrieval.top_k,
-            "candidates": recipe.retrieval.candidates,
-            "max_tokens": recipe.bundle.max_tokens,
-            "refusal_threshold": recipe.bundle.refusal_threshold,
-        },
+        "answer": answer_facts(report, recipe.retrieval.candidates),
         "model": _model_path(recipe),
         "base_model": recipe.model.base,
         "embedder": _EMBEDDER_PATH,

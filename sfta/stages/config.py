@@ -43,18 +43,14 @@ class ExportConfig(Section):
 
 
 class BundleConfig(Section):
-    """What goes to the device."""
+    """What goes to the device. How it answers there is what the report has measured: top_k,
+    length of an answer, refusal threshold."""
 
     scheme: Scheme = "Q8_0"
     """Which of the exported files ships; it is the one that the report must have measured."""
     counter: PositiveInt = 1
     """Version of the bundle. A device refuses a lower one, and another bundle with the same:
     raise it for every delivery."""
-    max_tokens: Annotated[int, Field(ge=16, le=4096)] = 192
-    """Most tokens of one answer on the device, quotes included."""
-    refusal_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """The device refuses if the model's refusal score exceeds this; 0.5 is the model's own
-    choice, a lower value refuses more."""
     pythons: list[PythonVersion] = []
     """Python versions of the devices, such as 3.11: wheels are packed for each. Empty: the
     version that the factory runs on."""

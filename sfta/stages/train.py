@@ -46,6 +46,8 @@ def run(job: Job[Recipe]) -> Metrics:
 
 def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
+    from transformers import PrinterCallback
+
     from sfta.training import curves, trainer, watching
     from sfta.training.model import choose_precision, load_student
 
@@ -66,6 +68,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
                 watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60)
             ],
         )
+        loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
         loop.train(resume_from_checkpoint=str(resume) if resume else None)
         final = loop.evaluate()

@@ -72,6 +72,7 @@ def load_student(base: Path, config: TrainConfig, precision: Precision, *, seed:
     )
     for parameter in model.parameters():
         parameter.requires_grad_(False)
+    module: Any
     for module in model.modules():
         # At the first validation bitsandbytes packs weights for CPUs with AVX512-BF16, and
         # packed weights pass no gradient on: only the last layer would go on learning.

@@ -123,7 +123,9 @@ def signing_key():
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory, smollm2_gguf, embedder_gguf, knowledge, contract, signing_key):
+def small_bundle(
+    tmp_path_factory, smollm2_gguf, embedder_gguf, knowledge, contract, signing_key
+):
     """A complete signed bundle as a folder."""
     import platform
     import shutil

@@ -52,7 +52,9 @@ class ScriptedEngine:
     def tokenize(self, text, special=False):
         return [ord(char) for char in text]
 
-    def generate(self, prompt, *, max_tokens, deadline=None, cancel=None, first_token_bias=None):
+    def generate(
+        self, prompt, *, max_tokens, deadline=None, cancel=None, first_token_bias=None
+    ):
         self.prompts.append("".join(chr(t) for segment in prompt for t in segment))
         self.limits.append((max_tokens, deadline, first_token_bias))
         scores = dict.fromkeys(first_token_bias or {}, 0.25)
@@ -214,9 +216,7 @@ def test_no_verified_quote_is_no_support():
 
 def test_the_threshold_becomes_a_bias_on_the_first_token_of_the_refusal():
     engine = ScriptedEngine(GOOD)
-    answer = answer_from_chunks(
-        engine, CONTRACT, [OIL], "When?", short(refusal_threshold=0.2)
-    )
+    answer = answer_from_chunks(engine, CONTRACT, [OIL], "When?", short(refusal_threshold=0.2))
     _, _, bias = engine.limits[0]
     assert bias == {ord("N"): pytest.approx(math.log(4))}
     assert answer.refusal_score == 0.25
@@ -261,7 +261,9 @@ def test_a_real_model_is_asked_and_its_words_are_checked(engine, retriever, cont
     assert answer.completion
 
 
-def test_a_real_model_that_is_told_what_to_write_is_cited(engine, retriever, contract, monkeypatch):
+def test_a_real_model_that_is_told_what_to_write_is_cited(
+    engine, retriever, contract, monkeypatch
+):
     """The whole path but the choice of tokens: retrieval, prompt, text, quote, boxes."""
     text = '[1] "changed every 2000 hours"\nAnswer: every 2000 hours'
     script = iter([*engine.tokenize(text), engine.tokenize("<|im_end|>", True)[0]])

@@ -16,7 +16,7 @@ from sfta_edge.guard import is_own_host
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import Answer, Citation
 from sfta_edge.retriever import Box
-from sfta_edge.server import Address, create_server, listening
+from sfta_edge.server import Address, create_server, listening, serve, stop
 from sfta_edge.settings import AnswerSettings
 
 INFO = BundleInfo("manuals", 3, "ab" * 32)
@@ -39,9 +39,13 @@ class ScriptedAnswerer:
     settings = AnswerSettings(deadline_seconds=7)
 
     def __init__(self, contract):
-        self.contract = contract
-        self.hold, self.started = threading.Event(), threading.Semaphore(0)
-        self.cancelled, self.ended = [], threading.Semaphore(0)
+        self.contract, self.hold = contract, threading.Event()
+        self.reset()
+
+    def reset(self):
+        self.hold.clear()
+        self.started, self.ended = threading.Semaphore(0), threading.Semaphore(0)
+        self.cancelled = []
 
     def stream(self, question, *, cancel=None):
         if "overflow" in question:
@@ -53,6 +57,10 @@ class ScriptedAnswerer:
             yield PIECES[0]
             if "wait" in question:
                 self.hold.wait(20)
+            for _ in range(2000 if "endless" in question else 0):
+                if cancel.wait(0.01):
+                    break
+                yield "more "
             for piece in PIECES[1:]:
                 yield piece
         finally:
@@ -72,23 +80,30 @@ class ScriptedAnswerer:
         )
 
 
-@pytest.fixture(name="answerer")
+@pytest.fixture(name="answerer", scope="module")
 def _answerer(contract):
     return ScriptedAnswerer(contract)
 
 
-@pytest.fixture(name="served")
-def _served(answerer):
+@pytest.fixture(name="server", scope="module")
+def _server(answerer):
     """Host and port of a real server with two places."""
     limits = ServeLimits(places=2, body_bytes=4096, question_characters=200)
     server = create_server(create_app(answerer, INFO, limits), Address(port=0), limits)
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=serve, args=(server,), daemon=True)
     thread.start()
     yield listening(server)[0]
-    answerer.hold.set()
-    server.close()
+    stop(server)
     thread.join(10)
-    server.task_dispatcher.shutdown()
+    assert not thread.is_alive()
+
+
+@pytest.fixture(name="served")
+def _served(server, answerer):
+    """The server, with an answerer as new."""
+    answerer.reset()
+    yield server
+    answerer.hold.set()
 
 
 def call(served, method, path, body=None, **headers):
@@ -191,9 +206,8 @@ def test_models_and_health_are_told(served):
     assert json.loads(raw)["places"] == 2
 
 
-def test_a_hanging_engine_is_not_ready(answerer):
-    answerer.settings = AnswerSettings(deadline_seconds=0.001)
-    app = create_app(answerer, INFO)
+def test_a_hanging_engine_is_not_ready(contract):
+    app = create_app(ScriptedAnswerer(contract), INFO)
     gate = app.view_functions["ready"].__self__._gate
     gate.enter().since -= 1000
     response = app.test_client().get("/readyz", base_url="http://127.0.0.1")
@@ -223,22 +237,30 @@ def test_a_full_queue_says_when_to_come_back(served, answerer):
     assert ask(served)[0].status == 200
 
 
-def test_a_client_that_hangs_up_frees_its_place(served, answerer):
-    for _ in range(4):
+def test_a_client_that_hangs_up_cancels_and_frees_its_place(served, answerer):
+    for _ in range(3):
         connection = http.client.HTTPConnection(*served, timeout=20)
-        body = json.dumps({"question": "wait", "stream": True})
+        body = json.dumps({"question": "endless", "stream": True})
         connection.request("POST", "/v1/ask", body, {"Content-Type": "application/json"})
         assert answerer.started.acquire(timeout=20)
         connection.getresponse().close()
         connection.close()
-        answerer.hold.set()
         assert answerer.ended.acquire(timeout=20)
-        answerer.hold.clear()
     assert ask(served)[0].status == 200
 
 
-def test_a_stream_that_never_starts_gives_its_place_back(answerer):
-    app = create_app(answerer, INFO, ServeLimits(places=1))
+def test_a_client_that_waits_for_the_whole_answer_and_leaves_cancels_it(served, answerer):
+    connection = http.client.HTTPConnection(*served, timeout=20)
+    body = json.dumps({"question": "endless"})
+    connection.request("POST", "/v1/ask", body, {"Content-Type": "application/json"})
+    assert answerer.started.acquire(timeout=20)
+    connection.close()
+    assert answerer.ended.acquire(timeout=20)
+    assert answerer.cancelled == [True]
+
+
+def test_a_stream_that_never_starts_gives_its_place_back(contract):
+    app = create_app(ScriptedAnswerer(contract), INFO, ServeLimits(places=1))
     for _ in range(3):
         response = app.test_client().post(
             "/v1/ask",
@@ -315,7 +337,9 @@ def test_a_page_of_another_site_cannot_ask(served):
     assert own.status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"]
+)
 def test_a_name_that_was_rebound_to_this_address_is_refused(served, host):
     for path in ("/", "/v1/models", "/healthz"):
         response, _ = call(served, "GET", path, Host=host)

@@ -9,7 +9,11 @@ import pytest
 from sfta_edge.embedder import Embedder, EmbedderIdentity
 from sfta_edge.errors import ConfigError, IntegrityError
 
-TEXTS = ["The oil is changed every 2000 hours.", "When is the oil due?", "Noise level: 74 dB(A)."]
+TEXTS = [
+    "The oil is changed every 2000 hours.",
+    "When is the oil due?",
+    "Noise level: 74 dB(A).",
+]
 
 
 def test_vectors_have_length_one(embedder):

@@ -233,7 +233,9 @@ def test_special_spellings_in_content_stay_text(engine):
     assert not any(engine.model.ends(token) for token in content)
 
 
-@pytest.mark.parametrize("text", ["", "a", "  two  spaces\n\n", "Zürich 你好 🙂", "\x00x", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "  two  spaces\n\n", "Zürich 你好 🙂", "\x00x", "\ud800"]
+)
 def test_any_text_can_be_tokenized(engine, text):
     ids = engine.tokenize(text)
     back = b"".join(engine.model.piece(token) for token in ids)
@@ -310,7 +312,9 @@ def test_many_score_the_first_token_like_one(engine):
     token = engine.tokenize("no")[0]
     one = engine.generate(asked, max_tokens=1, first_token_bias={token: 0.0})
     (many,) = engine.generate_many([asked], max_tokens=1, first_token_bias={token: 0.0})
-    assert many.first_token_scores[token] == pytest.approx(one.first_token_scores[token], rel=0.05)
+    assert many.first_token_scores[token] == pytest.approx(
+        one.first_token_scores[token], rel=0.05
+    )
 
 
 def test_many_refuse_all_if_one_does_not_fit(engine):

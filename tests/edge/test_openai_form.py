@@ -64,7 +64,7 @@ def answered(text):
         st.text(max_size=60),
         st.builds(
             lambda quotes, answer: f"{quotes}\nAnswer: {answer}",
-            st.text(alphabet="ab[1] \"\n", max_size=30),
+            st.text(alphabet='ab[1] "\n', max_size=30),
             st.text(alphabet="ab \n.:", max_size=30),
         ),
     ),

@@ -131,7 +131,9 @@ def test_an_answer_is_supported_by_one_verified_quote():
 
 
 def test_the_api_form_has_the_promised_fields():
-    facts = answer(usage={"prompt_tokens": 3}, timings_ms={"total": 1.26}).to_json({"name": "m"})
+    facts = answer(usage={"prompt_tokens": 3}, timings_ms={"total": 1.26}).to_json(
+        {"name": "m"}
+    )
     promised = {"answer", "refused", "citations", "usage", "timings_ms", "bundle"}
     assert promised <= set(facts)
     assert facts["timings_ms"] == {"total": 1.3}

@@ -143,8 +143,7 @@ def test_a_hit_says_where_it_comes_from(retriever):
     assert hit.text_rank == 1
     assert hit.vector_rank is not None
     assert hit.similarity is not None
-    assert -1.001 <= hit.similarity <= 1.001
-    assert hit.score == pytest.approx(1 / (60 + hit.text_rank) + 1 / (60 + hit.vector_rank))
+    assert hit.score == pytest.approx(0.5 + 0.5 * hit.similarity)  # the best bm25 counts as 1
     chunk = hit.chunk
     assert (chunk.title, chunk.name, chunk.page) == ("Operator manual", "manual.pdf", 1)
     assert (chunk.heading, chunk.document_id) == ("4 Operation", "manual")
@@ -158,10 +157,30 @@ def test_similarity_is_the_cosine(retriever):
     assert hit.similarity == pytest.approx(1.0, abs=1e-5)
 
 
+def test_a_chunk_that_only_words_have_found_has_its_cosine_too(path):
+    class Opposite(WordEmbedder):
+        def embed(self, texts):
+            return -super().embed([TEXTS["e114"] for _ in texts])
+
+    with Retriever(path, Opposite(), candidates=3) as narrow:
+        hit = next(h for h in narrow.search("E-114", 3) if h.chunk.id == "e114")
+    assert (hit.rank, hit.text_rank, hit.vector_rank) == (1, 1, None)
+    assert hit.similarity == pytest.approx(-1.0, abs=1e-5)
+    assert hit.score == 0.5
+
+
+def test_one_search_cannot_drown_what_the_other_is_sure_of(retriever, words):
+    """Fusion by rank let chunks that are middling in both pass the best of one."""
+    for question in ("E-115", "CX-330", "2000 hours"):
+        best = ids(words.search(question, 1))
+        assert ids(retriever.search(question, 2))[0] == best[0]
+
+
 def test_scores_fall_and_ranks_rise(retriever):
     hits = retriever.search("the pressure of the machine in bar", 7)
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert all(0 <= hit.score <= 1 + 1e-6 for hit in hits)
     assert len(set(ids(hits))) == len(hits)
 
 

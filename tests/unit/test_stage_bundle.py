@@ -33,7 +33,13 @@ REPORT = {
     ],
     "passed": True,
     "verdict": "Fine-tuning helps.",
-    "settings": {"scheme": "Q8_0"},
+    "settings": {
+        "scheme": "Q8_0",
+        "top_k": 3,
+        "max_answer_tokens": 150,
+        "context_tokens": 2048,
+        "refusal_threshold": 0.25,
+    },
     "arms": {
         "raft_rag": {
             "metrics": {"token_f1": 0.71234, "refusal_f1": None},
@@ -76,7 +82,14 @@ def index_artifact(folder):
     return artifact(folder, "index", {"embedder.gguf": "embedder"}, key="index-key")
 
 
-def make_inputs(folder, report=REPORT, **report_facts):
+def changed(**settings):
+    """The report with other settings; None leaves one out."""
+    kept = {**REPORT["settings"], **settings}
+    return {**REPORT, "settings": {k: v for k, v in kept.items() if v is not None}}
+
+
+def make_inputs(folder, report=REPORT, **measured):
+    """All inputs of the stage; `measured` replaces digests in the report."""
     gguf = artifact(
         folder / "gguf",
         "gguf",
@@ -92,8 +105,10 @@ def make_inputs(folder, report=REPORT, **report_facts):
             {"README.md": "---\nlicense: x\n---\n# Rows\n7 rows\n"},
         ),
     }
+    digests = {kind: made[kind].digest for kind in made} | measured
+    report = {**report, "settings": {**report["settings"], "inputs": digests}}
     texts = {"report.json": json.dumps(report), "report.html": "<p>report</p>"}
-    made["report"] = artifact(folder / "report", "report", texts, **report_facts)
+    made["report"] = artifact(folder / "report", "report", texts)
     return made
 
 
@@ -128,7 +143,7 @@ def _recipe():
             "ingest": {"sources": ["x"]},
             "model": {"base": "maker/small-1b"},
             "retrieval": {"top_k": 3},
-            "bundle": {"counter": 4, "pythons": ["3.11"], "refusal_threshold": 0.25},
+            "bundle": {"counter": 4, "pythons": ["3.11"]},
         }
     )
 
@@ -191,7 +206,8 @@ def test_the_facts_say_how_to_answer_and_where_it_comes_from(job, public):
     assert facts["answer"] == {
         "top_k": 3,
         "candidates": job.recipe.retrieval.candidates,
-        "max_tokens": 192,
+        "max_tokens": 150,
+        "context_tokens": 2048,
         "refusal_threshold": 0.25,
     }
     assert (facts["name"], facts["counter"]) == ("manuals", 4)
@@ -222,7 +238,7 @@ def test_the_same_inputs_give_the_same_bytes(job, tmp_path):
         ({"gates": [{"name": "min_f1", "passed": False}]}, "not passed: min_f1"),
         ({"gates": [{"name": "min_f1", "passed": "yes"}]}, "not passed: min_f1"),
         ({"gates": [{"name": "a", "passed": True}], "passed": "yes"}, "not passed"),
-        ({"settings": {"scheme": "Q4_0"}}, "measured Q4_0, but bundle.scheme is Q8_0"),
+        (changed(scheme="Q4_0"), "measured Q4_0, but bundle.scheme is Q8_0"),
     ],
 )
 def test_nothing_ships_without_a_passing_report(job, tmp_path, change, reason):
@@ -242,16 +258,26 @@ def test_a_report_that_cannot_be_read_is_no_passing_report(job, tmp_path, conten
 
 @pytest.mark.parametrize("kind", ["gguf", "index"])
 def test_a_report_on_another_model_is_refused(job, tmp_path, kind):
-    inputs = make_inputs(tmp_path / "other", inputs={kind: "another digest"})
+    inputs = make_inputs(tmp_path / "other", **{kind: "another digest"})
     with pytest.raises(IntegrityError, match=f"made with another {kind}"):
         bundle.run(replace(job, inputs=inputs))
 
 
-def test_a_report_on_this_model_is_accepted(job, tmp_path, public):
-    digests = {kind: job.inputs[kind].digest for kind in ("gguf", "index")}
-    inputs = make_inputs(tmp_path / "other", inputs=digests)
-    bundle.run(replace(job, inputs=inputs))
-    assert verify_bundle(job.out / "bundle", public)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"top_k": None},
+        {"top_k": 0},
+        {"max_answer_tokens": "many"},
+        {"refusal_threshold": None},
+        {"refusal_threshold": 1.5},
+        {"context_tokens": -1},
+    ],
+)
+def test_a_report_must_say_how_the_device_is_to_answer(job, tmp_path, settings):
+    inputs = make_inputs(tmp_path / "other", changed(**settings))
+    with pytest.raises(IntegrityError, match="does not say how the device is to answer"):
+        bundle.run(replace(job, inputs=inputs))
 
 
 def test_a_prompt_contract_that_cannot_be_read_does_not_ship(job, tmp_path):
@@ -376,7 +402,7 @@ def test_settings_refuse_what_cannot_be():
 
     from sfta.stages.config import BundleConfig, ExportConfig
 
-    for changes in ({"counter": 0}, {"scheme": "Q9"}, {"pythons": ["3"]}, {"max_tokens": 1}):
+    for changes in ({"counter": 0}, {"scheme": "Q9"}, {"pythons": ["3"]}, {"surprise": 1}):
         with pytest.raises(ValidationError):
             BundleConfig(**changes)
     for schemes in ([], ["Q8_0", "Q8_0"], ["nonsense"]):

@@ -65,6 +65,9 @@ class Pages:
 
     def _header(self, table: Table, *, first: bool) -> tuple[tuple[str, ...], bool]:
         """Column names, and whether they stand in the table's own first row."""
+        if not table.headed:
+            self._open = None
+            return (), False
         if first and self._open and self._open[0] == table.column_edges:
             names = self._open[1]
             return names, names == table.rows[0]

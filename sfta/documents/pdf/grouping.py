@@ -120,7 +120,7 @@ def _group_column(column: Column, style: Typography) -> list[Group]:
         last = groups[-1] if groups else None
         previous = last if isinstance(last, Lines) else None
         gap = _gap(previous, item, style)
-        made = Lines([item], gap=gap, contents=_is_contents(item))
+        made = Lines([item], gap=gap, contents=is_contents(item))
         if previous is None:
             made.marker = marker_of(item)
         else:
@@ -225,7 +225,8 @@ def _right_edges(column: Column) -> dict[float, float]:
     return edges
 
 
-def _is_contents(line: TextLine) -> bool:
+def is_contents(line: TextLine) -> bool:
+    """Whether a line is a row of a table of contents: a title and a page number far right."""
     if _LEADER_ROW.search(line.text):
         return True
     pieces = list(split_at_gaps(line, _CONTENTS_GAP_EMS))

@@ -47,6 +47,12 @@ class _Run:
     left: tuple[Boxed, ...]
     right: tuple[Boxed, ...]
     rows: int
+    """Rows on the poorer side."""
+
+    @property
+    def weight(self) -> tuple[int, int]:
+        """More rows beside each other first, then more items in all."""
+        return self.rows, len(self.left) + len(self.right)
 
 
 def columns(items: Sequence[Boxed]) -> list[Column]:
@@ -101,7 +107,7 @@ def _best_run(items: Sequence[Boxed]) -> _Run | None:
     best: _Run | None = None
     for left, right in sorted(strips):
         for run in _runs(rows, (left + right) / 2):
-            if best is None or run.rows > best.rows:
+            if best is None or run.weight > best.weight:
                 best = run
     return best
 
@@ -145,22 +151,27 @@ def _as_columns(rows: Sequence[list[Boxed]], x: float) -> _Run | None:
 def _trimmed(rows: list[list[Boxed]], x: float) -> list[list[Boxed]]:
     """Without rows that stand on the left side only and do not belong to the column.
 
-    At the top such a row (a heading over both columns) is read first either way. At the
-    bottom it goes on with the left column only if it follows it closely.
+    Such a row (a heading over both columns, a line below them) belongs to the left column if
+    it is close to it and printed alike.
     """
     rights = [any(item.x0 >= x for item in row) for row in rows]
     if not any(rights):
         return []
     first, last = rights.index(True), len(rights) - 1 - rights[::-1].index(True)
-    rows, tail = rows[first : last + 1], rows[last + 1 :]
-    lefts = [row[0] for row in rows if row[0].x1 <= x]
+    head, kept, tail = rows[:first], rows[first : last + 1], rows[last + 1 :]
+    lefts = [row[0] for row in kept if row[0].x1 <= x]
     pitch = _pitch(lefts)
+    for row in reversed(head):
+        if not lefts or not _follows(row[0], lefts[0], pitch):
+            break
+        lefts.insert(0, row[0])
+        kept.insert(0, row)
     for row in tail:
         if not lefts or not _follows(lefts[-1], row[0], pitch):
             break
         lefts.append(row[0])
-        rows.append(row)
-    return rows
+        kept.append(row)
+    return kept
 
 
 def _follows(last: Boxed, item: Boxed, pitch: float) -> bool:

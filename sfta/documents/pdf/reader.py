@@ -15,6 +15,7 @@ from sfta.documents.pdf.figures import regions, take_figures
 from sfta.documents.pdf.glyphs import PrintedPage, read_page
 from sfta.documents.pdf.grouping import Group, Lines, Typography, group
 from sfta.documents.pdf.headings import Headings, Outline
+from sfta.documents.pdf.loose import with_loose_tables
 from sfta.documents.pdf.order import columns
 from sfta.documents.pdf.running import drop_running_lines
 from sfta.documents.pdf.tables import Note, Table, take_tables
@@ -63,7 +64,7 @@ def parse_pdf(raw: bytes, options: ParseOptions) -> Parsed:
         title = _title(document)
     if options.drop_running:
         counts["running_lines"] = drop_running_lines([page.printed for page in found])
-    pages, heading = _write(found, outline)
+    pages, heading = _write(found, outline, tables=options.tables)
     counts["pages_without_text"] = sum(not page.text for page in pages)
     kept = {name: count for name, count in sorted(counts.items()) if count}
     return Parsed(title or heading, PDF, tuple(pages), kept)
@@ -123,13 +124,16 @@ def _check_text(found: list[_Raw], counts: Counter[str]) -> None:
         )
 
 
-def _write(found: list[_Raw], outline: Outline) -> tuple[list[Page], str]:
+def _write(found: list[_Raw], outline: Outline, *, tables: bool) -> tuple[list[Page], str]:
     """Pages, and the first heading of the document."""
     style = Typography.of([page.printed for page in found])
     grouped: list[list[Group]] = []
     for page in found:
         figures = take_figures(page.printed, page.places, style.body_size)
-        grouped.append(group(columns([*page.printed.lines, *page.taken, *figures]), style))
+        found_columns = columns([*page.printed.lines, *page.taken, *figures])
+        if tables:
+            found_columns = [with_loose_tables(column) for column in found_columns]
+        grouped.append(group(found_columns, style))
     texts = [
         (page.number, [g for g in groups if isinstance(g, Lines)])
         for page, groups in zip(found, grouped, strict=True)

@@ -34,6 +34,8 @@ class Table:
     rows: Cells
     boxes: tuple[Box, ...]
     """One per row."""
+    headed: bool = True
+    """The first row names the columns."""
 
     @property
     def column_edges(self) -> tuple[int, int, int]:

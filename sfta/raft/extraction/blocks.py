@@ -18,7 +18,7 @@ _COLUMNS = re.compile(r"\s*\([^()]*\|[^()]*\)$")
 _ENDS = re.compile(r'(?<=[.!?])["\u201d)]?\s+(?=["\u201c(]?[A-Z0-9])')
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:e\.g|i\.e|approx|max|min|no|nos|fig|figs|ch|sec|vol|dr|mr|ms|st|vs|incl|temp|"
-    r"resp|cf|p|pp|etc)\.|(?<!\d )(?<!\u00b0)(?-i:\b[A-Z])\.)$",
+    r"resp|cf|p|pp|etc)\.|(?:^|\. )(?-i:[A-Z])\.)$",
     re.IGNORECASE,
 )
 

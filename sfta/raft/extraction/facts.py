@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from sfta.raft.corpus import CorpusChunk, Phrasebook, singular
+from sfta.raft.corpus import CorpusChunk, Phrasebook, bag, singular
 from sfta.raft.extraction.lexicon import (
     DETERMINERS,
     PERSONS,
@@ -19,9 +19,11 @@ _ANAPHORA = re.compile(
     r"above(?! (?:\d|the|an?|it|\w+ (?:level|point)|all))|"
     r"he|she|his|her|one of|(?:larger|smaller|lower|higher|new|good|second|first|grey) ones?|"
     r"the two|the other|the others|"
-    r"the same|that case|another|each other)\b",
+    r"the same|that case|(?<!one )another|each other)\b",
     re.IGNORECASE,
 )
+_GENERIC = bag("value values address speed range tolerance limit distance rise fall deviation "
+               "difference result cause reason case part unit number")  # fmt: skip
 _REFERENCES = re.compile(
     r"\b(?:figure|table|section|chapter|page|see|paragraph)\b \d", re.IGNORECASE
 )
@@ -90,6 +92,8 @@ def anchored(phrase: str, chunk: CorpusChunk, book: Phrasebook) -> str | None:
         return None
     if _ANAPHORA.search(phrase):
         return None
+    if is_generic(phrase):
+        return None
     noun = bare_noun(tokens)
     if noun is None or noun.isupper() or singular(noun.lower()) in PERSONS:
         return phrase
@@ -101,6 +105,13 @@ def anchored(phrase: str, chunk: CorpusChunk, book: Phrasebook) -> str | None:
     if noun.casefold() in thing.casefold().split():
         return f"the {lower_first(thing)}"
     return f"{phrase} of the {lower_first(thing)}"
+
+
+def is_generic(phrase: str) -> bool:
+    """Whether a phrase ends in a word like value or speed and does not say of what."""
+    return re.search(r"\b(?:of|in|at|between|on|from|for)\b", phrase) is None and (
+        phrase.rsplit(maxsplit=1)[-1].lower() in _GENERIC and CODE.search(phrase) is None
+    )
 
 
 def bare_noun(tokens: list[str]) -> str | None:

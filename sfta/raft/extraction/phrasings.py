@@ -88,6 +88,11 @@ BANKS: dict[str, tuple[str, ...]] = {
         "I notice {subject}. What does that mean?", "What {does} {subject} mean?",
         "How do I interpret {subject}?", "{bare} - cause?",
     ),
+    "reading": (
+        "What {does} {subject} mean?", "How do I interpret {subject}?",
+        "I notice {subject}. What does that mean?", "What {does} {subject} tell me?",
+        "{Subject}: what does that mean?", "{bare} meaning", "How should I read {subject}?",
+    ),
     "how": (
         "How {inverted}?", "How {inverted}?", "Tell me how {declared}.", "how {inverted}",
         "In what way {inverted}?", "Can you explain how {declared}?",

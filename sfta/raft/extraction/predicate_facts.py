@@ -132,7 +132,7 @@ def function_facts(segment: Segment, clause: Clause, main: str) -> Iterator[Fact
     """What a device does."""
     if clause.auxiliary or clause.intro or clause.verb not in _TASKS or clause.plural:
         return
-    if _person(clause.subject) or not clause.subject.startswith(("The ", "A ", "An ")):
+    if _person(clause.subject) or not clause.subject.startswith("The "):
         return
     first = main.split(maxsplit=1)[0] if main else ""
     if len(main.split()) < 3 or len(clause.subject.split()) > 6 or find_quantities(main[:24]):

@@ -22,7 +22,7 @@ _UNITS: tuple[tuple[str, str], ...] = (
     ("resistance", r"megohms?|ohms?|kΩ|Ω|MΩ"),
     ("speed", r"rpm|min-1|r/min|baud|km/h"),
     ("frequency", r"kHz|Hz|MHz"),
-    ("length", r"mm²|mm|cm|km|µm|μm|m|metres?"),
+    ("length", r"mm²|mm|cm|km|µm|μm|m|metres?|characters?"),
     ("mass", r"kg|g|tonnes?|t"),
     ("volume", r"litres?|millilitres?|ml|l|m³|gallons?"),
     ("time", rf"{_TIMES}|h|min|s"),
@@ -30,7 +30,7 @@ _UNITS: tuple[tuple[str, str], ...] = (
     ("sound level", r"dB\(A\)|dB"),
     ("brightness", r"lux|lx"),
     ("angle", r"degrees?"),
-    ("memory", r"GB|MB|kB|characters?"),
+    ("memory", r"GB|MB|kB"),
     ("force", r"kN|N"),
 )  # fmt: skip
 _LIMIT = (
@@ -38,11 +38,11 @@ _LIMIT = (
     r"only |approximately |around |below |above |over |under |a maximum of |a minimum of )?"
 )
 _UNIT_ANY = "|".join(pattern for _, pattern in _UNITS)
+_AMOUNT = rf"(?:{_NUMBER}|{_WORDED})"
+_UNIT = rf" ?(?:{_UNIT_ANY})(?![\w²³/])"
 QUANTITY = re.compile(
-    rf"(?<![\w.,-]){_LIMIT}(?:between )?(?:{_NUMBER}|{_WORDED})(?: ?(?:{_UNIT_ANY})(?![\w²³/])"
-    rf"(?:(?: to | and |-){_NUMBER})?"
-    rf"|(?: to | and )(?:{_NUMBER}|{_WORDED}))"
-    rf"(?: ?(?:{_UNIT_ANY})(?![\w²³/]))?",
+    rf"(?<![\w.,-])(?:between {_AMOUNT}(?:{_UNIT})? and {_AMOUNT}{_UNIT}"
+    rf"|{_LIMIT}{_AMOUNT}(?:{_UNIT})? to {_AMOUNT}{_UNIT}|{_LIMIT}{_AMOUNT}{_UNIT})"
 )
 EVERY = re.compile(
     rf"(?:every (?:(?:{_NUMBER}|{_WORDED}) )?(?:{_TIMES}|h|shift|turn|day|week|month|year)"

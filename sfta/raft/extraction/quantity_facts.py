@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sfta.raft.corpus import bag
 from sfta.raft.extraction.clauses import Clause
@@ -21,6 +22,9 @@ _SIZES = {
     "distance": "large", "delay": "long", "time": "long", "interval": "long", "power": "high",
     "current": "high", "level": "high", "altitude": "high", "length": "great", "offset": "large",
 }  # fmt: skip
+_EVENTS = bag(
+    "reading deviation difference rise fall consumption loss time standstill sample stop"
+)
 _AFTER_VALUE = bag("long high wide deep thick apart once while higher away")
 _COUNT = re.compile(
     rf"^(?P<number>(?:up to |at most |at least |about |the last |more than |not more than )?"
@@ -28,6 +32,7 @@ _COUNT = re.compile(
 )
 _OF = re.compile(r"^(?P<head>.*?)(?:an?|the) (?P<noun>(?:[\w-]+ ){0,2}[\w-]+) of$")
 _ENDS = re.compile(r"(?:, | and | or |; |: |\(| while | during which | but )")
+_PLAIN = frozenset({"length", "volume", "mass", "percentage"})  # "to what value", not "length"
 _TIMES = {
     "for": "for how long", "": "how long", "after": "after what time",
     "within": "within what time", "in": "within what time",
@@ -46,8 +51,68 @@ def quantity_facts(segment: Segment, clause: Clause, main: str) -> Iterator[Fact
     yield from _maximum(segment, clause, main)
     yield from _count(segment, clause, main)
     found = [q for q in find_quantities(main) if not _in_relative(main[: q.start])]
-    if found and not clause.negative:
+    if clause.negative:
+        return
+    if found:
         yield from _value(segment, clause, main, found[0])
+    yield from _gapped(segment, clause, main)
+    yield from _contents(segment, clause, main)
+    yield from _subject_value(segment, clause, main)
+
+
+def _gapped(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    """The second half of "is set to 6.8 bar and the unload point to 7.5 bar"."""
+    match = re.search(
+        r" and (?P<subject>the [\w -]+?) (?P<how>to|at|an? \w+ of) (?P<value>.+)$", main
+    )
+    values = find_quantities(match["value"]) if match else []
+    if match is None or not values or values[0].start or find_quantities(match["subject"]):
+        return
+    first = find_quantities(main[: match.start()])
+    if len(first) != 1 or not main[: first[0].start].rstrip().endswith(match["how"]):
+        return
+    rest = f"{main[: first[0].start]}{match['value']}"
+    yield from _value(segment, replace(clause, subject=match["subject"]), rest,
+                      find_quantities(rest)[0])  # fmt: skip
+
+
+def _contents(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    """Further values of a list: "contains 3,900 kg of steel, 210 kg of copper"."""
+    if clause.verb not in ("contain", "hold", "deliver", "need"):
+        return
+    for value in find_quantities(main)[1:]:
+        match = re.match(r" of (?P<what>[a-z]+(?: [a-z]+)?)(?=,| and |$)", main[value.end :])
+        if match and re.search(r"(?:,| and) $", main[: value.start]):
+            yield fact("wh", segment.source.chunk, segment.quote, value.text,
+                       wh=f"how much {match['what']}", inverted=clause.inverted(""),
+                       declared=clause.declared(""), label="value")  # fmt: skip
+
+
+def _subject_value(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
+    """Values inside the subject: "A receiver of at least 3,000 litres should be connected"."""
+    values = find_quantities(clause.subject)
+    if len(values) != 1:
+        return
+    value, chunk = values[0], segment.source.chunk
+    head, tail = clause.subject[: value.start].strip(), clause.subject[value.end :].strip()
+    if not head and not tail and main:
+        singular_clause = (
+            replace(clause, auxiliary="is") if clause.auxiliary == "are" else clause
+        )
+        yield fact("subject", chunk, segment.quote, value.text, who=f"what {value.kind}",
+                   predicate=singular_clause.predicate(main), label="value")  # fmt: skip
+        return
+    named = r"(?:an?|the)? ?(?P<thing>[\w -]+?)(?: with an? (?P<attr>[\w -]+))? of$"
+    match = re.match(named, lower_first(head))
+    if match is None or tail.startswith("of ") or _EVENTS & set(match["thing"].split()):
+        return
+    kind = match["attr"] or {"time": "duration"}.get(value.kind, value.kind)
+    thing = match["thing"].strip()
+    own = thing if value.kind in thing else f"{kind} of the {thing}"
+    where = tail if tail.split()[:1] and tail.split()[0] in PREPOSITIONS else ""
+    subject = _joined(f"the {own}", where)
+    yield fact("value", chunk, segment.quote, value.text, subject=subject, bare=bare(subject),
+               be="is", has="has", big=_size_word(subject), label="value")  # fmt: skip
 
 
 def _in_relative(text: str) -> bool:
@@ -108,7 +173,7 @@ def _noun_phrase(text: str) -> str:
 
 def _value(segment: Segment, clause: Clause, main: str, value: Quantity) -> Iterator[Fact]:
     head, tail = main[: value.start].strip(), _kept(main[value.end :])
-    if re.search(r"[,;:]|\band\b", head.replace("between", "")):
+    if re.search(r"[,;:]|\band\b|\bby \w+ing\b", head.replace("between", "")):
         return
     plain = clause.auxiliary in ("is", "are") and not clause.verb
     if thing := re.match(r"an? .+? with an? (?P<noun>[\w -]+) of$", head):
@@ -120,7 +185,7 @@ def _value(segment: Segment, clause: Clause, main: str, value: Quantity) -> Iter
         return
     if not head and (plain or (not clause.verb and clause.adverbs.endswith("be"))):
         yield from _plain_value(segment, clause, tail, value)
-    elif made := _question_word(head, value, clause):
+    elif not (plain and head) and (made := _question_word(head, value, clause)):
         yield _asked_value(segment, clause, tail, value, made)
 
 
@@ -213,7 +278,8 @@ def _question_word(head: str, value: Quantity, clause: Clause) -> tuple[str, str
     if last == "by":
         return None if clause.passive else ("by how much", before, "value")
     if last in _PREPOSITION and last != "of":
-        return _PREPOSITION[last].format(kind=value.kind), before, "value"
+        kind = "value" if last == "to" and value.kind in _PLAIN else value.kind
+        return _PREPOSITION[last].format(kind=kind), before, "value"
     return None if head else _object_word(value, clause)
 
 
@@ -223,7 +289,7 @@ def _object_word(value: Quantity, clause: Clause) -> tuple[str, str, str] | None
         if value.text.startswith("between"):
             return "between which values", "", "value"
         return ("how far", "", "value") if value.kind == "length" else None
-    active = clause.verb and not clause.passive
+    active = clause.verb not in ("", "remain", "stay", "keep") and not clause.passive
     if active and clause.auxiliary in ("", "must", "may", "can"):
         return f"what {value.kind}", "", "value"
     return None

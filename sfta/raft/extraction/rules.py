@@ -5,11 +5,11 @@ from itertools import groupby
 
 from sfta.raft.corpus import CorpusChunk, Phrasebook
 from sfta.raft.extraction.blocks import Block, Step, TableRow, read_blocks
-from sfta.raft.extraction.command_facts import command_facts, torque_facts
+from sfta.raft.extraction.command_facts import Scene, command_facts, torque_facts
 from sfta.raft.extraction.facts import Fact
 from sfta.raft.extraction.procedure_facts import step_facts
 from sfta.raft.extraction.segments import segments
-from sfta.raft.extraction.sentence_facts import sentence_facts
+from sfta.raft.extraction.sentence_facts import checked_facts, sentence_facts
 from sfta.raft.extraction.table_facts import TableKeys, row_facts
 from sfta_edge.citation import find_quote
 
@@ -23,10 +23,10 @@ def corpus_facts(chunks: Sequence[CorpusChunk]) -> list[Fact]:
 
 def _prose(blocks: list[Block], book: Phrasebook) -> Iterator[Fact]:
     for segment in segments(blocks):
-        chunk = segment.source.chunk
-        yield from torque_facts(segment.text, segment.quote, chunk, book)
+        scene = Scene.of(segment.quote, segment.source.chunk, book, in_steps=False)
+        yield from torque_facts(segment.text, scene)
         yield from sentence_facts(segment, book)
-        yield from command_facts(segment.text, segment.quote, chunk, book, in_steps=False)
+        yield from command_facts(segment.text, scene)
 
 
 def _steps(blocks: list[Block], book: Phrasebook) -> Iterator[Fact]:
@@ -35,8 +35,10 @@ def _steps(blocks: list[Block], book: Phrasebook) -> Iterator[Fact]:
         procedure = list(group)
         yield from step_facts(procedure, book)
         for step in procedure:
-            yield from torque_facts(step.text, step.text, step.chunk, book)
-            yield from command_facts(step.text, step.text, step.chunk, book, in_steps=True)
+            scene = Scene.of(step.text, step.chunk, book, in_steps=True)
+            yield from torque_facts(step.text, scene)
+            yield from command_facts(step.text, scene)
+            yield from checked_facts(step)
 
 
 def _rows(blocks: list[Block]) -> Iterator[Fact]:

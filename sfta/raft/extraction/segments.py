@@ -162,8 +162,6 @@ def end_of_phrase(text: str) -> str:
         r"(?:, | so that | without | together with | and (?=(?:is|are|must|may|can|has|it)\b))"
     )
     cut = re.split(stop, text, maxsplit=1)[0]
-    if not text.startswith("between "):
-        cut = re.split(r" and (?=the\b)", cut, maxsplit=1)[0]
     words = cut.split()
     for at in range(1, len(words) - 1):
         if words[at] == "and" and (words[at + 1] in THIRD):

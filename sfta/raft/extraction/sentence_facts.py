@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sfta.raft.corpus import Phrasebook
+from sfta.raft.extraction.blocks import Sentence, Step
 from sfta.raft.extraction.clauses import Clause, analyse, analyse_command
 from sfta.raft.extraction.facts import (
     CODE,
@@ -12,6 +13,7 @@ from sfta.raft.extraction.facts import (
     anchored,
     bare_noun,
     fact,
+    is_generic,
     names_its_things,
     topic_phrase,
 )
@@ -27,6 +29,7 @@ from sfta.raft.extraction.predicate_facts import (
     subject_facts,
 )
 from sfta.raft.extraction.quantity_facts import quantity_facts
+from sfta.raft.extraction.relative_facts import relative_facts
 from sfta.raft.extraction.segments import (
     Segment,
     cut_tail,
@@ -53,7 +56,9 @@ def sentence_facts(segment: Segment, book: Phrasebook) -> Iterator[Fact]:
     subject = anchored(clause.subject, chunk, book)
     if subject is not None:
         yield from _clause_facts(segment, replace(clause, subject=subject))
-    elif bare_noun(clause.subject.split()) and names_its_things(clause.subject):
+    elif names_its_things(clause.subject) and (
+        bare_noun(clause.subject.split()) or is_generic(clause.subject)
+    ):
         about = topic_phrase(chunk)
         for item in _clause_facts(segment, clause):
             if item.kind not in ("subject", "naming"):
@@ -63,6 +68,8 @@ def sentence_facts(segment: Segment, book: Phrasebook) -> Iterator[Fact]:
 def _clause_facts(segment: Segment, clause: Clause) -> Iterator[Fact]:
     whole, tail = cut_tail(clause.rest)
     main = first_predicate(whole)
+    yield from _further_predicates(segment, clause, whole[len(main) :])
+    yield from relative_facts(segment, clause)
     if tail is not None and main == whole:
         yield from _tail_facts(segment, clause, main, tail.word, tail.text)
     yield from quantity_facts(segment, clause, main)
@@ -77,6 +84,29 @@ def _clause_facts(segment: Segment, clause: Clause) -> Iterator[Fact]:
         yield from object_facts(segment, clause, main)
         yield from colour_facts(segment, clause, main)
     yield from reference_facts(segment, clause, main)
+
+
+def _further_predicates(segment: Segment, clause: Clause, text: str) -> Iterator[Fact]:
+    """Facts of "and closes at 3 bar" with the subject of the predicate before it."""
+    match = re.match(r",? (?:and |or )?(?:then )?(?P<predicate>\w.*)$", text)
+    again = analyse(f"{clause.subject} {match['predicate']}") if match else None
+    if again is not None and again.subject == clause.subject:
+        yield from _clause_facts(segment, again)
+
+
+def checked_facts(step: Step) -> Iterator[Fact]:
+    """What a step says must be so: "Check that the gap lies between 3 mm and 4 mm."."""
+    match = re.match(r"(?:Check|Make sure|Verify|Watch) that (?P<clause>.+)$", step.text)
+    if match is None:
+        return
+    text = upper_first(re.split(r" and that |; ", match["clause"])[0])
+    clause = analyse(text)
+    if clause is None or not names_its_things(clause.subject):
+        return
+    segment = Segment(text, step.text, Sentence(step.text, step.chunk))
+    about = topic_phrase(step.chunk)
+    for item in quantity_facts(segment, clause, cut_tail(clause.rest)[0]):
+        yield replace(item, slots=(("about", about), *item.slots))
 
 
 def _condition_facts(segment: Segment, condition: str, main: str) -> Iterator[Fact]:
@@ -166,5 +196,6 @@ def _sign(segment: Segment, clause: Clause) -> Iterator[Fact]:
     subject = lower_first(clause.subject)
     if len(subject.split()) > 14 or re.match(r"the (?:number|value|letter)\b", subject):
         return
-    yield fact("sign", segment.source.chunk, segment.quote, match["cause"], subject=subject,
+    kind = "sign" if clause.verb == "point" else "reading"
+    yield fact(kind, segment.source.chunk, segment.quote, match["cause"], subject=subject,
                bare=bare(subject), does="do" if clause.plural else "does")  # fmt: skip

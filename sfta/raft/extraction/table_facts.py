@@ -171,7 +171,7 @@ def _bank(kind: str, row: TableRow, column: int, cell: str) -> tuple[str, dict[s
     if header_class(row.header[0]) == "interval" and kind == "work":
         return "interval_work", {}
     if kind == "limit":
-        return ("cell_limit" if unit_kind(cell) else "cell"), {}
+        return ("cell_limit" if unit_kind(cell) and low != "limit" else "cell"), {}
     if kind == "range":
         return ("cell_range" if "normal" in low else "cell_adjust"), {}
     if kind == "value":
