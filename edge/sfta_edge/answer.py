@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sfta_edge.citation import Span, parse_answer
 from sfta_edge.errors import ConfigError
-from sfta_edge.generation import Generation, Limits, Prompt, require_room
+from sfta_edge.generation import Generation, Limits, Prompt, drain, require_room
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import Answer, CitableChunk, Citation, Locate, cite
 from sfta_edge.retriever import Box, Hit
@@ -157,13 +157,7 @@ class Answerer:
             ConfigError: an empty question.
             ContextOverflowError: a question too long for the context.
         """
-        steps = self.stream(question, cancel=cancel)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                answer: Answer = end.value
-                return answer
+        return drain(self.stream(question, cancel=cancel))
 
     def stream(
         self, question: str, *, cancel: threading.Event | None = None

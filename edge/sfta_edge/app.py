@@ -17,6 +17,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from sfta_edge.appliance import BundleInfo
 from sfta_edge.errors import SftaError
 from sfta_edge.gate import Gate, Ticket
+from sfta_edge.generation import drain
 from sfta_edge.guard import checked_question, json_body, problem_of, protect
 from sfta_edge.openai_form import (
     FinalText,
@@ -116,7 +117,7 @@ class _Service:
     def _whole(self, question: str) -> Answer:
         ticket = self._gate.enter()
         try:
-            answer = _last(self._steps(question))
+            answer = drain(self._steps(question))
         finally:
             ticket.release()
         if answer.finish_reason == "deadline" and not answer.completion:
@@ -186,15 +187,6 @@ def _each(steps: Steps, spell: Callable[[str], str]) -> Generator[str, None, Ans
             return answer
         if spelled := spell(piece):
             yield spelled
-
-
-def _last(steps: Steps) -> Answer:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
 
 
 def _until_gone(

@@ -30,6 +30,7 @@ from sfta_edge.generation import (
     TextStream,
     Timings,
     as_segments,
+    drain,
     require_room,
 )
 from sfta_edge.model import Model
@@ -108,13 +109,7 @@ class Engine:
             IntegrityError: the model computes values that are no numbers.
         """
         limits = Limits(max_tokens, stop, deadline, cancel, dict(first_token_bias or {}))
-        steps = self.stream(prompt, limits)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Generation = end.value
-                return result
+        return drain(self.stream(prompt, limits))
 
     def stream(self, prompt: Prompt, limits: Limits) -> Generator[str, None, Generation]:
         """As `generate`, yielding text as it becomes complete; returns the generation.

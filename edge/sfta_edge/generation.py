@@ -3,13 +3,14 @@
 import codecs
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sfta_edge.errors import ConfigError
 
 FinishReason = Literal["stop", "length", "deadline", "cancelled"]
+Result = TypeVar("Result")
 Prompt = Sequence[int] | Sequence[Sequence[int]]
 """Token ids, or one list of token ids per segment."""
 
@@ -107,6 +108,16 @@ class TextStream:
         if piece:
             self._pieces.append(piece)
         return piece
+
+
+def drain(steps: Generator[str, None, Result]) -> Result:
+    """Run a stream to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def as_segments(prompt: Prompt) -> list[list[int]]:

@@ -102,10 +102,17 @@ def pack_edge(folder: Path) -> Path:
     stem = f"sfta_edge-{installed.version}"
     info = f"{stem}.dist-info"
     members = dict(_package_files())
-    for name in ("METADATA", "entry_points.txt", "licenses/LICENSE"):
-        text = installed.read_text(name)
-        if text is not None:
-            members[f"{info}/{name}"] = text.encode()
+    # A checkout that was built in place has its metadata under the older name.
+    metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO")
+    entry_points = installed.read_text("entry_points.txt")
+    if not metadata or not entry_points:
+        raise MissingDependencyError(
+            "the installation of sfta-edge is incomplete", hint="Install it again: `make setup`."
+        )
+    members[f"{info}/METADATA"] = metadata.encode()
+    members[f"{info}/entry_points.txt"] = entry_points.encode()
+    if licence := installed.read_text("licenses/LICENSE"):
+        members[f"{info}/licenses/LICENSE"] = licence.encode()
     members[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: sfta\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )

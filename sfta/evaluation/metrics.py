@@ -96,12 +96,6 @@ def looks_like_refusal(text: str, refusal: str) -> bool:
     return any(pattern.search(folded) for pattern in _REFUSALS)
 
 
-def word_overlap(one: str, other: str) -> float:
-    """Jaccard overlap of the word sets of two texts, 0 to 1."""
-    left, right = set(terms(one)), set(terms(other))
-    return len(left & right) / len(left | right) if left | right else 1.0
-
-
 def recall_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:
     """Share of the oracle chunks among the first k."""
     return len(set(ranked[:k]) & set(oracle)) / len(set(oracle))

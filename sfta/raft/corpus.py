@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Self
 
 from sfta_edge.citation import normalise
@@ -109,6 +108,7 @@ class Phrasebook:
 
     def __init__(self, chunks: Sequence[CorpusChunk]) -> None:
         self._bare: Counter[str] = Counter()
+        self._alone: Counter[str] = Counter()
         self._modified: dict[str, Counter[str]] = {}
         self._terms: Counter[str] = Counter()
         for chunk in chunks:
@@ -117,8 +117,12 @@ class Phrasebook:
                 self._read(words(sentence))
 
     def _read(self, sentence: Sequence[str]) -> None:
-        for before, word in pairwise(sentence):
+        for before, word, after in zip(
+            sentence, sentence[1:], (*sentence[2:], "."), strict=False
+        ):
             noun = singular(word)
+            if before == "the" and (after == "." or after in self._NOT_A_MODIFIER):
+                self._alone[noun] += 1
             if before in ("the", "a", "an"):
                 self._bare[noun] += before == "the"
             elif before not in self._NOT_A_MODIFIER and not before[0].isdigit():
@@ -132,17 +136,19 @@ class Phrasebook:
             return self._bare[noun] < 4
         return self._bare[noun] < 6 * len(kinds)
 
-    def aliases(self) -> dict[str, str]:
+    def aliases(self) -> dict[str, list[str]]:
         """Short names for what a corpus is about: "the package" is "the compressor" too.
 
-        Taken only where the one stands alone very often and both stand together.
+        Taken only where the one stands alone very often, the other now and then, and both
+        together somewhere.
         """
-        found: dict[str, str] = {}
-        for noun, count in sorted(self._bare.items()):
-            modifiers = self._modified.get(noun, Counter())
-            named = [m for m in modifiers if self._bare[m] >= _ALIAS_ALONE]
-            if count >= _ALIAS_OFTEN and len(named) == 1:
-                found[f"the {noun}"] = f"the {named[0]}"
+        found: dict[str, list[str]] = {}
+        for noun, count in sorted(self._alone.items()):
+            modifiers = sorted(self._modified.get(noun, Counter()))
+            named = [m for m in modifiers if self._alone[m] >= _ALIAS_ALONE]
+            if count >= _ALIAS_OFTEN and 0 < len(named) <= 3:
+                codes = [m.upper() if any(c.isdigit() for c in m) else m for m in named]
+                found[f"the {noun}"] = [f"the {name}" for name in codes]
         return found
 
     def chunks_with(self, word: str) -> int:

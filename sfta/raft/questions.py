@@ -71,7 +71,7 @@ def _worded(item: Fact, count: int, uses: Counter[str], seed: int) -> list[Candi
 
 
 def _varied(
-    candidate: Candidate, share: float, aliases: dict[str, str], seed: int
+    candidate: Candidate, share: float, aliases: dict[str, list[str]], seed: int
 ) -> Candidate:
     rng = random.Random(f"{seed}/words/{candidate.id}")
     question = reworded(candidate.question, rng, share=share, aliases=aliases)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sfta.raft.candidate import Candidate
-from sfta.raft.contexts import Context, holds_answer
+from sfta.raft.contexts import Context, holds_answer, speaks_of
 from sfta.raft.corpus import CorpusChunk
 
 _LEAST_COMMON = 0.5  # share of its own chunks that a row without oracle must find again
@@ -74,7 +74,10 @@ def _may_take(guest: Placed, anchor: Placed, chunks: Mapping[str, CorpusChunk]) 
         return False
     if len(ids & set(guest.context.chunk_ids)) < _LEAST_COMMON * len(ids):
         return False
-    return not any(holds_answer(chunks[c], guest.candidate) for c in ids)
+    return not any(
+        holds_answer(chunks[c], guest.candidate) or speaks_of(chunks[c], guest.candidate)
+        for c in ids
+    )
 
 
 def _mixed(guests: Sequence[Placed], anchor: Placed, count: int) -> list[Placed]:

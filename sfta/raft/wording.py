@@ -23,14 +23,13 @@ _SAME: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\bconnected\b", ("hooked up", "connected")),
     (r"\brequired\b", ("needed",)),
     (r"\bprocedure\b", ("procedure", "section", "instructions")),
-    (r"\bweekly\b", ("every week",)),
     (r"\bfor how long\b", ("how long",)),
     (r"\bFor how long\b", ("How long",)),
 )
 
 
 def reworded(
-    question: str, rng: random.Random, *, share: float, aliases: dict[str, str]
+    question: str, rng: random.Random, *, share: float, aliases: dict[str, list[str]]
 ) -> str:
     """Swap words for others that mean the same; in `1 - share` of the questions, none.
 
@@ -46,14 +45,14 @@ def reworded(
     return text[:1].upper() + text[1:] if question[:1].isupper() else text
 
 
-def _reworded_part(text: str, rng: random.Random, aliases: dict[str, str]) -> str:
+def _reworded_part(text: str, rng: random.Random, aliases: dict[str, list[str]]) -> str:
     for pattern, others in _SAME:
         if rng.random() < 0.7:
             other = rng.choice(others)
             if pattern == r"\bshows?\b(?= the| a| an| one)" and re.search(r"\bshow\b", text):
                 other = "display"
             text = re.sub(pattern, other, text, count=1)
-    for name, alias in aliases.items():
+    for name, names in aliases.items():
         if rng.random() < 0.5:
-            text = re.sub(rf"\b{re.escape(name)}\b", alias, text)
+            text = re.sub(rf"\b{re.escape(name)}\b(?! \w+ing\b)", rng.choice(names), text)
     return text

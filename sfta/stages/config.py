@@ -43,8 +43,11 @@ class ExportConfig(Section):
 
 
 class BundleConfig(Section):
-    """What goes to the device. How it answers there is what the report has measured: top_k,
-    length of an answer, refusal threshold."""
+    """What goes to the device.
+
+    How it answers there is what the report has measured: top_k, length of an answer, refusal
+    threshold.
+    """
 
     scheme: Scheme = "Q8_0"
     """Which of the exported files ships; it is the one that the report must have measured."""

@@ -231,11 +231,13 @@ def test_limits_are_those_of_the_settings():
 
 def test_the_stream_gives_the_completion_and_then_the_answer():
     answerer = Answerer(ScriptedEngine(GOOD), ListSearcher(OIL), CONTRACT, short())
-    steps, pieces = answerer.stream("When?"), []
-    with pytest.raises(StopIteration) as end:
-        while True:
-            pieces.append(next(steps))
-    assert "".join(pieces) == GOOD == end.value.value.completion
+    pieces, results = [], []
+
+    def listen():
+        results.append((yield from answerer.stream("When?")))
+
+    pieces.extend(listen())
+    assert "".join(pieces) == GOOD == results[0].completion
 
 
 def test_many_answers_are_what_each_is_alone():

@@ -13,7 +13,6 @@ from sfta_edge.appliance import BundleInfo
 from sfta_edge.errors import IntegrityError
 from sfta_edge.generation import ContextOverflowError
 from sfta_edge.guard import is_own_host
-from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import Answer, Citation
 from sfta_edge.retriever import Box
 from sfta_edge.server import Address, create_server, listening, serve, stop
@@ -61,8 +60,7 @@ class ScriptedAnswerer:
                 if cancel.wait(0.01):
                     break
                 yield "more "
-            for piece in PIECES[1:]:
-                yield piece
+            yield from PIECES[1:]
         finally:
             self.cancelled.append(cancel.is_set())
             self.ended.release()

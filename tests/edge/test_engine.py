@@ -24,6 +24,17 @@ def chat(engine, text, system="You are brief."):
     ]
 
 
+def drained(steps, on_piece=lambda: None):
+    """The pieces and the result of a stream."""
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(steps))
+        except StopIteration as end:
+            return pieces, end.value
+        on_piece()
+
+
 def forget(engine):
     """Make the engine start from nothing, as after loading."""
     engine.generate([1], max_tokens=1)
@@ -92,24 +103,17 @@ def test_a_deadline_ends_a_generation_in_its_middle(engine):
     first = next(steps)
     # As if the clock had moved on: no test should wait for a clock.
     object.__setattr__(limits, "started", time.monotonic() - 2000)
-    rest = []
-    with pytest.raises(StopIteration) as end:
-        while True:
-            rest.append(next(steps))
-    done = end.value.value
+    rest, done = drained(steps)
     assert done.finish_reason == "deadline"
     assert done.text == first + "".join(rest)
     assert len(done.token_ids) < 5
 
 
 def test_cancelling_ends_a_generation(engine):
-    cancel, pieces = threading.Event(), []
+    cancel = threading.Event()
     steps = engine.stream(chat(engine, STORY), Limits(150, cancel=cancel))
-    with pytest.raises(StopIteration) as end:
-        while True:
-            pieces.append(next(steps))
-            cancel.set()
-    assert end.value.value.finish_reason == "cancelled"
+    pieces, done = drained(steps, on_piece=cancel.set)
+    assert done.finish_reason == "cancelled"
     assert len(pieces) <= 2
 
 
@@ -139,12 +143,8 @@ def test_a_caller_waits_no_longer_than_its_deadline(engine):
 
 def test_streamed_pieces_joined_are_the_text(engine):
     asked = chat(engine, "Write one sentence with the words Zürich, café and 你好.")
-    limits, pieces = Limits(24), []
-    steps = engine.stream(asked, limits)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            pieces.append(next(steps))
-    assert "".join(pieces) == end.value.value.text
+    pieces, done = drained(engine.stream(asked, Limits(24)))
+    assert "".join(pieces) == done.text
     assert "".join(pieces) == engine.generate(asked, max_tokens=24).text
 
 

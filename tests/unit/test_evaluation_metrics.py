@@ -18,7 +18,6 @@ from sfta.evaluation.metrics import (
     reciprocal_rank,
     terms,
     token_f1,
-    word_overlap,
 )
 
 REFUSAL = "The documents do not contain the answer."
@@ -236,9 +235,3 @@ def test_ranking_metrics_of_a_worked_example():
 def test_ndcg_is_one_only_if_the_oracle_chunks_come_first(ranked):
     perfect = set(ranked[:2]) == {"a", "b"}
     assert (ndcg_at(ranked, {"a", "b"}, 4) == pytest.approx(1.0)) == perfect
-
-
-@given(texts, texts)
-def test_word_overlap_is_symmetric_and_one_for_the_same_text(one, other):
-    assert word_overlap(one, other) == word_overlap(other, one)
-    assert word_overlap(one, one) == 1.0

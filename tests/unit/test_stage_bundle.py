@@ -282,8 +282,9 @@ def test_a_report_must_say_how_the_device_is_to_answer(job, tmp_path, settings):
 
 def test_a_prompt_contract_that_cannot_be_read_does_not_ship(job, tmp_path):
     gguf = artifact(tmp_path / "g", "gguf", {"model-Q8_0.gguf": "w", "prompt.json": "{}"})
+    inputs = make_inputs(tmp_path / "other", gguf=gguf.digest)
     with pytest.raises(IntegrityError, match="prompt contract"):
-        bundle.run(replace(job, inputs={**job.inputs, "gguf": gguf}))
+        bundle.run(replace(job, inputs={**inputs, "gguf": gguf}))
 
 
 def test_without_a_key_nothing_is_signed(job):

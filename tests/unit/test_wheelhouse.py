@@ -258,6 +258,20 @@ def test_the_package_is_packed_from_its_installed_files(installed, tmp_path):
     assert Wheel.read(wheel).licence == "Apache-2.0"
 
 
+def test_metadata_under_the_older_name_is_read_too(installed, tmp_path):
+    info = installed / "site/sfta_edge-9.9.dist-info"
+    expected = pack_edge(tmp_path).read_bytes()
+    (info / "METADATA").rename(info / "PKG-INFO")
+    assert pack_edge(tmp_path).read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", ["METADATA", "entry_points.txt"])
+def test_half_an_installation_is_not_packed(installed, tmp_path, name):
+    (installed / "site/sfta_edge-9.9.dist-info" / name).write_text("")
+    with pytest.raises(MissingDependencyError, match="incomplete"):
+        pack_edge(tmp_path)
+
+
 def test_pip_installs_the_packed_package(installed, tmp_path):
     wheel = pack_edge(tmp_path)
     target = tmp_path / "target"

@@ -123,8 +123,8 @@ function showAnswer(card, data) {
 function newCitation(citation) {
   const item = find("#citation").content.cloneNode(true).firstElementChild;
   find(".title", item).textContent = citation.title || citation.document || "Unknown document";
-  find(".page", item).textContent = citation.page ? `page ${citation.page}` : "";
-  find(".place", item).title = citation.document || "";
+  find(".page", item).textContent = citation.page ? `, page ${citation.page}` : "";
+  find(".file", item).textContent = citation.title ? citation.document : "";
   find("blockquote", item).textContent = citation.quote;
   if (!citation.verified) {
     item.classList.add("unverified");

@@ -16,6 +16,8 @@ from sfta.documents.pdf.glyphs import TextLine, merge, split_at_gaps
 _GUTTER_EMS = 0.9
 _LEAST_ROWS = 3
 _PROSE_CHARACTERS = 18
+_FULL_SHARE = 0.85
+_FULL_LINES_SHARE = 0.6
 _SAME_ROW = 0.4
 _PARAGRAPH_GAP = 1.75
 
@@ -138,7 +140,7 @@ def _as_columns(rows: Sequence[list[Boxed]], x: float) -> _Run | None:
     left = [item for row in trimmed for item in row if item.x1 <= x]
     right = [item for row in trimmed for item in row if item.x0 >= x]
     both = _overlapping(left, right)
-    if both < _LEAST_ROWS or not (_is_prose(left) and _is_prose(right)):
+    if both < _LEAST_ROWS or not _read_apart(left, right):
         return None
     size = median(item.size for item in (*left, *right) if isinstance(item, TextLine))
     near_left = max(item.x1 for item in left)
@@ -199,9 +201,34 @@ def _overlapping(left: Sequence[Boxed], right: Sequence[Boxed]) -> int:
     )
 
 
+def _read_apart(left: Sequence[Boxed], right: Sequence[Boxed]) -> bool:
+    """Both sides are running text, or one side is and the other is a table beside it."""
+    if _is_prose(left) and _is_prose(right):
+        return True
+    return (_fills_its_width(left) and _has_wide_rows(right)) or (
+        _fills_its_width(right) and _has_wide_rows(left)
+    )
+
+
 def _is_prose(items: Sequence[Boxed]) -> bool:
     """Lines long enough to be running text, not the cells of a table."""
     lengths = [len(item.text) for item in items if isinstance(item, TextLine)]
+    return len(lengths) >= _LEAST_ROWS and median(lengths) >= _PROSE_CHARACTERS
+
+
+def _fills_its_width(items: Sequence[Boxed]) -> bool:
+    """Lines that end at a common right edge, as labels of table rows do not."""
+    lines = [item for item in items if isinstance(item, TextLine)]
+    if len(lines) < 2 * _LEAST_ROWS or not _is_prose(lines):
+        return False
+    width = max(line.x1 for line in lines) - min(line.x0 for line in lines)
+    full = sum(line.x1 - line.x0 >= _FULL_SHARE * width for line in lines)
+    return full >= _FULL_LINES_SHARE * len(lines)
+
+
+def _has_wide_rows(items: Sequence[Boxed]) -> bool:
+    rows = rows_of([item for item in items if isinstance(item, TextLine)])
+    lengths = [sum(len(i.text) for i in row if isinstance(i, TextLine)) for row in rows]
     return len(lengths) >= _LEAST_ROWS and median(lengths) >= _PROSE_CHARACTERS
 
 

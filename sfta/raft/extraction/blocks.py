@@ -91,8 +91,8 @@ class _Table:
 
 def _chunk_blocks(chunk: CorpusChunk, table: _Table) -> Iterator[Block]:
     for kind, text in _paragraphs(chunk):
-        if kind == "caption":
-            table.caption, table.header = text.split(" [")[0], ()
+        if kind == "caption" and (match := _CAPTION.match(text)):
+            table.caption, table.header = match[1], ()
         elif kind == "table":
             yield from _table_rows(text, chunk, table)
         elif kind == "step" and (match := _STEP.match(text)):

@@ -111,7 +111,12 @@ def subject_facts(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]
     main = re.split(r", (?=the |an? )", main)[0]
     main = main.split(", ")[0] if len(main.split(", ")[0].split()) > 3 else main
     words_after = [w for w in main.split() if w.lower() not in PREPOSITIONS]
-    if len(words_after) < 3 or clause.intro or not (clause.verb or clause.passive):
+    if (
+        main.endswith("only")
+        or len(words_after) < 3
+        or clause.intro
+        or not (clause.verb or clause.passive)
+    ):
         return
     first = clause.subject.split()[0].lower()
     if len(clause.subject.split()) > 8 or first in _NOT_ASKED_FOR:

@@ -149,6 +149,8 @@ def _count(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
     if not noun or not noun.endswith("s") or find_quantities(main[: match.end()]):
         return
     tail = main[match.start("noun") + len(noun) :]
+    if kind := re.match(r" of [\w-]+", tail):
+        noun, tail = noun + kind[0], tail[kind.end() :]
     rest = _kept(tail)
     yield fact("wh", segment.source.chunk, segment.quote, match["number"],
                wh=f"how many {noun}", inverted=clause.inverted(rest),

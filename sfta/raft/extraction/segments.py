@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from sfta.raft.extraction.blocks import Block, Sentence
 from sfta.raft.extraction.clauses import Clause, analyse, analyse_command
-from sfta.raft.extraction.lexicon import AUXILIARIES, DETERMINERS, THIRD, VERBS
+from sfta.raft.extraction.lexicon import (
+    AUXILIARIES,
+    DETERMINERS,
+    THIRD,
+    VERBS,
+    is_verb_form,
+)
 from sfta.raft.extraction.nouns import is_plural, lower_first
 
 _JOINT = re.compile(r"(?:,| and)(?: (?:and|but|so|while))? (?=[a-z\"A-Z])")
@@ -112,7 +118,8 @@ def cut_tail(rest: str) -> tuple[str, Tail | None]:
 
 def _opens_clause(match: re.Match[str], rest: str) -> bool:
     """Tell "after the supply is cut" from "after the stop", which is no clause."""
-    return match["time"] is None or _has_verb(f" {rest}"[match.end() - 1 :])
+    words = f" {rest}"[match.end() :].split()
+    return match["time"] is None or any(is_verb_form(word) for word in words[:12])
 
 
 def first_predicate(main: str) -> str:
@@ -133,7 +140,7 @@ def leading_condition(text: str) -> tuple[str, str, str] | None:
     if match is None:
         return None
     condition, main = match["condition"], match["main"]
-    while not _main_clause(main):
+    while not _has_verb(condition) or not _main_clause(main):
         if "," not in main:
             return None
         more, main = main.split(",", 1)

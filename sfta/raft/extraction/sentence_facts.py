@@ -186,7 +186,11 @@ def _definition(segment: Segment, clause: Clause) -> Iterator[Fact]:
 
 
 def _sign(segment: Segment, clause: Clause) -> Iterator[Fact]:
-    if clause.verb not in ("mean", "point", "indicate", "suggest") or clause.auxiliary:
+    if (
+        clause.subject.startswith("The ")
+        or clause.verb not in ("mean", "point", "indicate", "suggest")
+        or clause.auxiliary
+    ):
         return
     match = _SIGN.match(clause.rest)
     if not match or (clause.verb == "point" and not clause.rest.startswith("to ")):

@@ -130,7 +130,8 @@ def _has_head(subject: list[str]) -> bool:
 
 def _may_follow(tokens: list[str], index: int) -> bool:
     if index + 1 >= len(tokens):
-        return tokens[index] not in _NOUNS_TOO
+        listed = any(word.endswith(",") for word in tokens[:index])
+        return not listed and (tokens[index] in THIRD or tokens[index] not in _NOUNS_TOO)
     after = tokens[index + 1].rstrip(",;")
     low = after.lower()
     if low in AUXILIARIES or (CODE_TOKEN.match(after) and tokens[index] in _NOUNS_TOO):
