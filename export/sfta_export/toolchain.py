@@ -157,6 +157,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder to build in")
     parser.add_argument("--archive", type=Path, help=f"{pin().file}, if it is already here")
+    parser.add_argument(
+        "--wheels", action="store_true", help="print the wheel's folder, for pip --find-links"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -164,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SftaError as error:
         sys.stderr.write(f"error: {error}\n{error.hint}\n")
         return error.exit_code
-    sys.stdout.write(f"{tools.wheel}\n")
+    sys.stdout.write(f"{tools.folder if options.wheels else tools.wheel}\n")
     return 0
 
 

@@ -107,7 +107,8 @@ def pack_edge(folder: Path) -> Path:
     entry_points = installed.read_text("entry_points.txt")
     if not metadata or not entry_points:
         raise MissingDependencyError(
-            "the installation of sfta-edge is incomplete", hint="Install it again: `make setup`."
+            "the installation of sfta-edge is incomplete",
+            hint="Install it again: `make setup`.",
         )
     members[f"{info}/METADATA"] = metadata.encode()
     members[f"{info}/entry_points.txt"] = entry_points.encode()

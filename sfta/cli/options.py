@@ -20,46 +20,48 @@ SET = click.option(
 _DEFAULT = Runtime()
 
 
+_RUNTIME = (
+    click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        default=_DEFAULT.runs,
+        show_default=True,
+        help="Folder of the artifacts.",
+    ),
+    click.option(
+        "--cache",
+        type=click.Path(path_type=Path),
+        default=_DEFAULT.cache,
+        show_default=True,
+        envvar="SFTA_CACHE",
+        help="Folder of prepared models and tools.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=0),
+        default=_DEFAULT.workers,
+        show_default=True,
+        help="Processes for parsing; 0 means one per core.",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default=_DEFAULT.device,
+        show_default=True,
+        help="Where training runs.",
+    ),
+    click.option(
+        "--key",
+        type=click.Path(path_type=Path),
+        envvar="SFTA_SIGNING_KEY",
+        help="Private key that signs the bundle; see `sfta keygen`.",
+    ),
+)
+
+
 def runtime_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where and how to run; none of it changes the result."""
-    options = (
-        click.option(
-            "--runs",
-            type=click.Path(path_type=Path),
-            default=_DEFAULT.runs,
-            show_default=True,
-            help="Folder of the artifacts.",
-        ),
-        click.option(
-            "--cache",
-            type=click.Path(path_type=Path),
-            default=_DEFAULT.cache,
-            show_default=True,
-            envvar="SFTA_CACHE",
-            help="Folder of prepared models and tools.",
-        ),
-        click.option(
-            "--workers",
-            type=click.IntRange(min=0),
-            default=_DEFAULT.workers,
-            show_default=True,
-            help="Processes for parsing; 0 means one per core.",
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default=_DEFAULT.device,
-            show_default=True,
-            help="Where training runs.",
-        ),
-        click.option(
-            "--key",
-            type=click.Path(path_type=Path),
-            envvar="SFTA_SIGNING_KEY",
-            help="Private key that signs the bundle; see `sfta keygen`.",
-        ),
-    )
-    for option in reversed(options):
+    for option in reversed(_RUNTIME):
         command = option(command)
     return command
 

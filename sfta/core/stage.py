@@ -204,7 +204,7 @@ def run_stage(
 
 def _make(stage: Stage[R], job: Job[R], key: str) -> Artifact:
     started = time.monotonic()
-    pass
+    remove_leftovers(job.out.parent)
     facts = _facts(stage, job.recipe, job.inputs, key)
     log.info("%s: working", stage.name)
     with writing(job.out, stage.makes, facts) as scratch:

@@ -34,6 +34,15 @@ class ModelFacts:
 
 def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
     """Markdown with the front matter that model hubs read."""
+    gates = [
+        (
+            gate["name"],
+            _number(gate.get("value")),
+            _number(gate.get("bound")),
+            "yes" if gate["passed"] else "no",
+        )
+        for gate in report["gates"]
+    ]
     lines = [
         "---",
         f"base_model: {facts.base}",
@@ -47,30 +56,10 @@ def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
         "",
         f"- Base model: `{facts.base}`. Its licence applies to this model too.",
         f"- Number format: {facts.scheme} (GGUF)",
-        "",
-        "## Verdict",
-        "",
-        str(report.get("verdict") or "The report states no verdict."),
-        "",
-        "## Gates",
-        "",
-        *_table(
-            ("gate", "value", "bound", "passed"),
-            [
-                (
-                    gate["name"],
-                    _number(gate.get("value")),
-                    _number(gate.get("bound")),
-                    "yes" if gate["passed"] else "no",
-                )
-                for gate in report["gates"]
-            ],
-        ),
-        "",
-        *_figures(report),
-        "## Limits",
-        "",
-        _LIMITS,
+        *_section("Verdict", [str(report.get("verdict") or "The report states no verdict.")]),
+        *_section("Gates", _table(("gate", "value", "bound", "passed"), gates)),
+        *_section("Measured", _figures(report)),
+        *_section("Limits", [_LIMITS]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -119,7 +108,11 @@ def _figures(report: Mapping[str, Any]) -> list[str]:
         interval = intervals.get(key)
         spread = " to ".join(_number(end) for end in interval) if interval else ""
         rows.append((key, _number(value), spread))
-    return ["## Measured", "", *_table(("metric", "value", "95 % interval"), rows), ""]
+    return _table(("metric", "value", "95 % interval"), rows)
+
+
+def _section(title: str, body: list[str]) -> list[str]:
+    return ["", f"## {title}", "", *body] if body else []
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

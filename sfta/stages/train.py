@@ -13,8 +13,6 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta_edge.prompt import PROMPT_FILE
 
-_PACK_TOKENS_PER_ROW = 256
-
 
 def run(job: Job[Recipe]) -> Metrics:
     """Train an adapter and write it with its contract, history and curves."""
@@ -48,7 +46,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
     from transformers import PrinterCallback
 
-    from sfta.training import curves, trainer, watching
+    from sfta.training import trainer, watching
     from sfta.training.model import choose_precision, load_student
 
     config = job.recipe.train
@@ -74,12 +72,8 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         final = loop.evaluate()
     _save_adapter(model, job.out)
     history = watching.history_lines(loop.state.log_history)
-    watching.write_history(job.out / "history.jsonl", history)
-    curves.draw_curves(history, job.out)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
-    (job.out / "settings.json").write_text(
-        json.dumps(settings, sort_keys=True, indent=2), "utf-8"
-    )
+    _write_records(job.out, history, settings)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {
         "steps": loop.state.global_step,
@@ -89,6 +83,14 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         "validation_loss": round(final["eval_loss"], 4),
         "validation_token_accuracy": round(final["eval_token_accuracy"], 4),
     }
+
+
+def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+    from sfta.training import curves, watching
+
+    watching.write_history(out / "history.jsonl", history)
+    curves.draw_curves(history, out)
+    (out / "settings.json").write_text(json.dumps(settings, sort_keys=True, indent=2), "utf-8")
 
 
 def _save_adapter(model: Any, out: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -31,6 +31,8 @@ from sfta_export.parity import (
 from sfta_export.probes import CHUNKS, QUESTIONS, TEXTS
 from sfta_export.quantization import SCHEMES
 
+# Examples take as long as the machine is busy.
+calmly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 rows = arrays.arrays(np.float32, 12, elements=st.floats(-50, 50, width=32))
 
 
@@ -52,16 +54,19 @@ def expected(model_dir, contract, tokenize, tmp_path_factory):
     return reference(model_dir, prompts, tmp_path_factory.mktemp("logits"))
 
 
+@calmly
 @given(rows)
 def test_a_row_does_not_diverge_from_itself(row):
     assert parity._divergence(row, row) == 0.0
 
 
+@calmly
 @given(rows, rows)
 def test_divergence_is_finite_and_never_negative(one, two):
     assert 0.0 <= parity._divergence(one, two) < math.inf
 
 
+@calmly
 @given(rows, st.floats(-20, 20, width=32))
 def test_a_shift_of_all_logits_is_no_divergence(row, shift):
     assert parity._divergence(row, row + np.float32(shift)) == pytest.approx(0, abs=1e-4)
@@ -119,6 +124,7 @@ def test_token_ids_of_folder_and_file_are_equal(model, tokenize, contract):
 
 
 @pytest.mark.tools
+@calmly
 @given(st.text(max_size=80), st.booleans())
 def test_token_ids_are_equal_for_any_text(model, tokenize, text, special):
     clean = text.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")

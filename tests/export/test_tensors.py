@@ -4,13 +4,15 @@ import json
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from sfta_edge.errors import ConfigError
 from sfta_export.tensors import TensorInfo, list_tensors, write_tensors
 
+# Examples take as long as the machine is busy.
+calmly = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 shapes = st.lists(st.integers(0, 4), max_size=3)
 tensors = st.dictionaries(
@@ -31,7 +33,7 @@ def infos_of(values, path):
     return [TensorInfo(n, names[v.dtype], tuple(v.shape), path) for n, v in values.items()]
 
 
-@settings(max_examples=40, deadline=None)
+@calmly
 @given(tensors)
 def test_what_is_written_is_read_back_bit_by_bit(tmp_path_factory, kinds):
     path = tmp_path_factory.mktemp("t") / "model.safetensors"
@@ -44,7 +46,7 @@ def test_what_is_written_is_read_back_bit_by_bit(tmp_path_factory, kinds):
         assert torch.equal(found[name], value)
 
 
-@settings(max_examples=20, deadline=None)
+@calmly
 @given(tensors)
 def test_listing_agrees_with_what_was_written(tmp_path_factory, kinds):
     folder = tmp_path_factory.mktemp("t")

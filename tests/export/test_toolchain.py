@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import sfta_edge
 from sfta_edge.errors import IntegrityError, MissingDependencyError, ToolError
 from sfta_export import toolchain
 from sfta_export.sdist import Pin
@@ -200,6 +201,31 @@ def test_the_command_prints_the_wheel_and_nothing_else_on_stdout(archive, cache,
     code = toolchain.main(["--cache", str(cache), "--archive", str(archive)])
     assert code == 0
     assert capsys.readouterr().out == f"{toolchain.runtime_wheel(cache)}\n"
+
+
+def test_the_command_prints_the_folder_that_pip_looks_for_wheels_in(archive, cache, capsys):
+    code = toolchain.main(["--cache", str(cache), "--archive", str(archive), "--wheels"])
+    assert code == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert list(folder.glob("*.whl")) == [toolchain.runtime_wheel(cache)]
+
+
+def test_the_command_needs_no_installed_package():
+    """It runs before anything is installed: standard library only."""
+    code = "import sys; import sfta_export.toolchain; print(*sorted(sys.modules))"
+    folders = [
+        str(Path(toolchain.__file__).parents[1]),
+        str(Path(sfta_edge.__file__).parents[1]),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "numpy" not in done.stdout.split()
 
 
 def test_the_command_ends_with_the_error_family_and_an_action(archive, cache, capsys):

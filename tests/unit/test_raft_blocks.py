@@ -82,7 +82,9 @@ def test_a_warning_label_is_cut_but_not_a_sentence_about_warnings(text, expected
     assert texts(read_blocks([chunk(text)]), Sentence) == [expected]
 
 
-TABLE = "Table 4: Torques\n\n| Bolt | Torque |\n|---|---|\n| Cover | 42 N·m |\n| Feet | 640 N·m |"
+TABLE = (
+    "Table 4: Torques\n\n| Bolt | Torque |\n|---|---|\n| Cover | 42 N·m |\n| Feet | 640 N·m |"
+)
 
 
 def test_a_table_row_knows_header_and_caption():

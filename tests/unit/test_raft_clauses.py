@@ -263,7 +263,7 @@ def test_a_phrase_ends_before_the_next_predicate(text, phrase):
     assert end_of_phrase(text) == phrase
 
 
-@given(st.text(alphabet="TheaisofItmust bar5,.;:\"()", max_size=80))
+@given(st.text(alphabet='TheaisofItmust bar5,.;:"()', max_size=80))
 def test_no_sentence_breaks_the_analysis(text):
     clause = analyse(text)
     if clause is not None:

@@ -1,6 +1,7 @@
 """What is kept of a training run: figures of each step, pictures, checkpoints by the clock."""
 
 import json
+import math
 import struct
 from types import SimpleNamespace
 
@@ -143,3 +144,9 @@ def test_before_the_first_loss_there_is_no_number():
     task = Task("train", 10)
     finish_step(Watch(task, checkpoint_seconds=60), 1)
     assert task.note == "loss nan"
+
+
+def test_the_loss_of_a_run_is_the_mean_of_its_last_steps():
+    lines = [{"loss": float(n)} for n in range(30)] + [{"eval_loss": 99.0}]
+    assert watching.last_loss(lines) == 24.5
+    assert math.isnan(watching.last_loss([]))

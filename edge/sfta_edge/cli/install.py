@@ -52,4 +52,5 @@ def command(
         click.echo(json.dumps({**asdict(installed), "slot": str(active_slot(root))}))
         return
     click.echo(f"installed {installed.name} {installed.counter} in {active_slot(root)}")
-    click.echo(f'next: sfta-edge ask "..." --root {root}', err=True)
+    if not environment:  # install.sh says its own last line
+        click.echo(f'next: sfta-edge ask "..." --root {root}', err=True)

@@ -14,7 +14,7 @@ from sfta.documents.pdf.grouping import is_contents, marker_of
 from sfta.documents.pdf.order import Boxed, Column
 from sfta.documents.pdf.tables import Table
 
-_CELL_GAP_EMS = 1.3
+_CELL_GAP_EMS = 0.8
 _LEAST_ROWS = 3
 _ROW_STEP_SIZES = 2.6
 _CELL_CHARACTERS = 60

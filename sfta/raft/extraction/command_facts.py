@@ -18,10 +18,10 @@ from sfta.raft.extraction.lexicon import DETERMINERS, PREPOSITIONS, VERBS, is_ve
 from sfta.raft.extraction.nouns import bare, lower_first, upper_first
 from sfta.raft.extraction.procedure_facts import while_doing
 from sfta.raft.extraction.quantities import EVERY, Quantity, find_quantities
-from sfta.raft.extraction.segments import cut_tail, end_of_phrase
+from sfta.raft.extraction.segments import clause_end, cut_tail, end_of_phrase
 from sfta.raft.extraction.verbs import is_participle
 
-_SAYING = bag("state send note quote describe have write enter report give name")
+_SAYING = bag("state send note quote describe write enter report give name")
 _PRONOUN = re.compile(r"^(?:it|them|both|one|each|all|this|that|these)\b")
 _TORQUE = re.compile(
     r"\b(?P<verb>[Tt]ighten(?:ed)?|[Tt]orque|[Rr]etighten) (?P<thing>(?:the|its|all|both) "
@@ -131,7 +131,8 @@ def command_facts(text: str, scene: Scene) -> Iterator[Fact]:
             _is_clause(tail.text) and scene.names(main) and not main.endswith("only")
         ):  # fmt: skip
             action = scene.doing(f"{command.verb} {main}")
-            yield fact("wh", scene.chunk, scene.quote, f"{tail.word} {tail.text}", wh="when",
+            case = f"{tail.word} {clause_end(tail.text)}"
+            yield fact("wh", scene.chunk, scene.quote, case, wh="when",
                        inverted=f"should I {action}", declared=f"I should {action}",
                        label="when")  # fmt: skip
 

@@ -97,7 +97,8 @@ def anchored(phrase: str, chunk: CorpusChunk, book: Phrasebook) -> str | None:
     noun = bare_noun(tokens)
     if noun is None or noun.isupper() or singular(noun.lower()) in PERSONS:
         return phrase
-    if not book.ambiguous(noun):
+    # "A request", "Hoses": said of all of them, wherever one reads it.
+    if tokens[0].lower() not in ("the", "this") or not book.ambiguous(noun):
         return phrase
     thing = topic_thing(chunk)
     if thing is None:

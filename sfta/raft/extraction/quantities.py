@@ -17,7 +17,7 @@ _UNITS: tuple[tuple[str, str], ...] = (
     ("temperature", r"°C|°F|degrees Celsius"),
     ("temperature difference", r"K"),
     ("power", r"kW|W|MW|kilowatts?"),
-    ("current", r"mA|A|amperes?|milliamperes?"),
+    ("current", r"mA|kA|A|amperes?|milliamperes?"),
     ("voltage", r"kV|mV|V|volts?"),
     ("resistance", r"megohms?|ohms?|kΩ|Ω|MΩ"),
     ("speed", r"rpm|min-1|r/min|baud|km/h"),

@@ -118,7 +118,7 @@ def cut_tail(rest: str) -> tuple[str, Tail | None]:
 
 def _opens_clause(match: re.Match[str], rest: str) -> bool:
     """Tell "after the supply is cut" from "after the stop", which is no clause."""
-    words = f" {rest}"[match.end() :].split()
+    words = f" {rest}"[match.end() :].split(",", 1)[0].split()
     return match["time"] is None or any(is_verb_form(word) for word in words[:12])
 
 
@@ -140,12 +140,18 @@ def leading_condition(text: str) -> tuple[str, str, str] | None:
     if match is None:
         return None
     condition, main = match["condition"], match["main"]
-    while not _has_verb(condition) or not _main_clause(main):
+    while not _says_something(condition) or not _main_clause(main):
         if "," not in main:
             return None
         more, main = main.split(",", 1)
-        condition, main = f"{condition},{more}", main.strip()
+        condition, main = f"{condition}, {more.strip()}", main.strip()
     return match["word"].lower(), condition, main
+
+
+def _says_something(condition: str) -> bool:
+    """Whether a condition is complete: "the pump" is not, "the pump stops" is."""
+    words = condition.split()
+    return any(map(is_verb_form, words[1:])) or any(word in VERBS for word in words[2:])
 
 
 def _main_clause(main: str) -> bool:
@@ -158,6 +164,12 @@ def _main_clause(main: str) -> bool:
 def _has_verb(text: str) -> bool:
     tokens = text.split()[1:12]
     return any(token in AUXILIARIES or token in THIRD or token in VERBS for token in tokens)
+
+
+def clause_end(text: str) -> str:
+    """A condition or reason without what is said after it."""
+    cut = re.split(r"; |: |, (?:and|because|which|since|so) ", text)[0]
+    return re.split(r" and \w+ (?=when |if )", cut)[0]
 
 
 def end_of_phrase(text: str) -> str:

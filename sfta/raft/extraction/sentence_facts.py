@@ -17,7 +17,7 @@ from sfta.raft.extraction.facts import (
     names_its_things,
     topic_phrase,
 )
-from sfta.raft.extraction.lexicon import VERBS, is_verb_form
+from sfta.raft.extraction.lexicon import PRONOUNS, VERBS, is_verb_form
 from sfta.raft.extraction.nouns import bare, lower_first, upper_first
 from sfta.raft.extraction.predicate_facts import (
     colour_facts,
@@ -32,6 +32,7 @@ from sfta.raft.extraction.quantity_facts import quantity_facts
 from sfta.raft.extraction.relative_facts import relative_facts
 from sfta.raft.extraction.segments import (
     Segment,
+    clause_end,
     cut_tail,
     first_predicate,
     is_reported,
@@ -95,7 +96,12 @@ def _further_predicates(segment: Segment, clause: Clause, text: str) -> Iterator
 
 
 def checked_facts(step: Step) -> Iterator[Fact]:
-    """What a step says must be so: "Check that the gap lies between 3 mm and 4 mm."."""
+    """What a step says must be so ("Check that the gap lies between ..."), or do in a case."""
+    condition = leading_condition(step.text)
+    if condition is not None:
+        segment = Segment(step.text, step.text, Sentence(step.text, step.chunk))
+        for item in _condition_facts(segment, *condition[1:]):
+            yield replace(item, slots=(("about", topic_phrase(step.chunk)), *item.slots))
     match = re.match(r"(?:Check|Make sure|Verify|Watch) that (?P<clause>.+)$", step.text)
     if match is None:
         return
@@ -111,14 +117,7 @@ def checked_facts(step: Step) -> Iterator[Fact]:
 
 def _condition_facts(segment: Segment, condition: str, main: str) -> Iterator[Fact]:
     chunk, quote = segment.source.chunk, segment.quote
-    if condition.split(maxsplit=1)[0].lower() in (
-        "it",
-        "this",
-        "they",
-        "these",
-        "necessary",
-        "possible",
-    ):
+    if condition.split(maxsplit=1)[0].lower() in PRONOUNS | {"necessary", "possible"}:
         return
     if len(condition.split()) > 18:
         return
@@ -144,12 +143,12 @@ def _tail_facts(
     segment: Segment, clause: Clause, main: str, word: str, text: str
 ) -> Iterator[Fact]:
     chunk, quote = segment.source.chunk, segment.quote
-    cut = re.split(r"; |: ", text)[0]
+    cut = clause_end(text)
     if word in ("because", "since", "so that"):
         answer = f"{word} {cut}" if word != "since" else cut
         yield fact("why", chunk, quote, answer, inverted=clause.inverted(main),
                    declared=clause.declared(main))  # fmt: skip
-    elif re.search(r"\b(?:only|also|not|or|and)$|\b(?:that|which|who)\b", main) or not (
+    elif re.search(r"\b(?:only|also|not|or|and)$|\b(?:that|which|who)\b|, and ", main) or not (
         any(is_verb_form(token.rstrip(",")) or token in VERBS for token in cut.split())
     ):
         return
@@ -192,7 +191,7 @@ def _sign(segment: Segment, clause: Clause) -> Iterator[Fact]:
         or clause.auxiliary
     ):
         return
-    match = _SIGN.match(clause.rest)
+    match = _SIGN.match(clause_end(clause.rest))
     if not match or (clause.verb == "point" and not clause.rest.startswith("to ")):
         return
     if clause.subject.lower().startswith(("the left", "the right")):

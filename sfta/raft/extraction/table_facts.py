@@ -79,7 +79,7 @@ def _cell_facts(
 ) -> Iterator[Fact]:
     key, cell, kind = row.cells[0], row.cells[column], classes[column]
     if _PART_KEY.match(key) and classes[0] == "part number":
-        yield from _part_row(row, classes, column)
+        yield from _part_row(row, keys, classes, column)
     elif _CODE_KEY.match(key) and kind in ("meaning", "action"):
         yield from _code_row(row, kind, cell)
     elif kind == "part number" and _PART_KEY.match(cell):
@@ -113,7 +113,9 @@ def _display(row: TableRow) -> str:
     return match[0] if match else ""
 
 
-def _part_row(row: TableRow, classes: list[str], column: int) -> Iterator[Fact]:
+def _part_row(
+    row: TableRow, keys: TableKeys, classes: list[str], column: int
+) -> Iterator[Fact]:
     key, cell, kind = row.cells[0], row.cells[column], classes[column]
     if kind in ("name", "meaning"):
         thing = _article(cell)
@@ -126,6 +128,8 @@ def _part_row(row: TableRow, classes: list[str], column: int) -> Iterator[Fact]:
         name = [row.cells[i] for i, k in enumerate(classes) if k == "name"]
         yield fact("part_number", row.chunk, row.quote, key, bare=cell,
                    thing=f"{_article(name[0]) if name else 'the part'} for {cell}")  # fmt: skip
+    else:
+        yield from _general(row, keys, classes, column)
 
 
 def _thing_of(row: TableRow) -> str:

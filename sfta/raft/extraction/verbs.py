@@ -38,7 +38,7 @@ def is_noun_phrase(tokens: list[str]) -> bool:
     """Whether the words before the verb can be one noun phrase."""
     text = " ".join(tokens)
     closed = re.search(r", (?:called|who|which|of type|a|an|the)\b[^,]*$", text) is None
-    if text.count(",") % 2 and " and " not in text:
+    if len(re.findall(r",(?!\d)", text)) % 2 and " and " not in text:
         return False
     if tokens[0].lower() in ("always", "never", "first", "then", "last", "not", "only"):
         return tokens[0] == "Only"
