@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sfta.raft.candidate import Candidate
 from sfta.raft.config import ContextConfig
@@ -83,13 +84,24 @@ def holds_answer(chunk: CorpusChunk, candidate: Candidate) -> bool:
     """
     if not candidate.answerable:
         return False
-    if find_quote(candidate.quote, chunk.text) is not None:
+    if _holds(chunk.text, candidate.quote):
         return True
-    if find_quote(candidate.answer, chunk.text) is None:
+    if not _holds(chunk.text, candidate.answer):
         return False
     asked = set(key_terms(candidate.question))
     held = set(key_terms(f"{chunk.heading} {chunk.text}"))
     return not asked or len(asked & held) / len(asked) >= _TERMS_NEEDED
+
+
+def _holds(text: str, part: str) -> bool:
+    """`find_quote`, but the spelling of a chunk that is asked for often is worked out once."""
+    bare = part.strip(" \t\r\n.,;:")
+    return _spelling(bare) in _spelling(text) and find_quote(part, text) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def _spelling(text: str) -> str:
+    return normalise(text)
 
 
 def speaks_of(chunk: CorpusChunk, candidate: Candidate) -> bool:

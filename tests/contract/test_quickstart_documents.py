@@ -197,10 +197,10 @@ def test_codes_in_unanswerable_questions_are_not_in_the_documents() -> None:
 
 def test_every_question_can_be_understood_alone() -> None:
     pointing = re.compile(
-        r"\b(above|below) (table|figure|page)|\bthis (table|figure|page)\b", re.I
+        r"\b(above|below) (table|figure|page)|\bthis (table|figure|page)\b", re.IGNORECASE
     )
     loose = re.compile(
-        r"\b(in the table|mentioned above|shown below|see above|see below)\b", re.I
+        r"\b(in the table|mentioned above|shown below|see above|see below)\b", re.IGNORECASE
     )
     for question in questions():
         assert not pointing.search(question["question"]), question["id"]

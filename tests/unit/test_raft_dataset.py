@@ -178,7 +178,7 @@ def test_rows_may_share_contexts_and_stay_true():
     contexts = Counter(tuple(e["chunk_id"] for e in row["context"]) for row in built)
     assert len(contexts) < 100
     assert funnel.notes["contexts"] == len(contexts)
-    assert max(contexts.values()) <= 4
+    assert len([n for n in contexts.values() if n > 1]) > 10
     assert all(row["oracle_present"] == bool(row["quotes"]) for row in built)
 
 

@@ -58,7 +58,8 @@ def test_every_format_takes_a_refusal(name):
 
 def test_the_user_text_is_what_the_prompt_contract_renders():
     contract = PromptContract("<h>", "<b>", "<t>", "<e>", PROMPT.system, PROMPT.document,
-                              PROMPT.question, PROMPT.refusal, PROMPT.answer_marker, "")  # fmt: skip
+                              PROMPT.question, PROMPT.refusal, PROMPT.answer_marker,
+                              "")  # fmt: skip
     rendered = "".join(
         part.text for segment in contract.segments(CHUNKS, ROW["question"]) for part in segment
     )
@@ -92,8 +93,9 @@ def test_sharegpt_alternates():
 
 def test_the_original_scripts_record_has_its_fields_and_tags():
     record = converted("raft_hf")
-    assert set(record) == {
-        "id", "type", "question", "context", "oracle_context", "cot_answer", "instruction"}  # fmt: skip
+    assert sorted(record) == [
+        "context", "cot_answer", "id", "instruction", "oracle_context", "question", "type",
+    ]  # fmt: skip
     assert record["context"]["sentences"] == [[c.text for c in CHUNKS]]
     assert record["oracle_context"] == "The pump weighs 3 kg."
     assert record["instruction"].startswith("<DOCUMENT>The pump weighs 3 kg.</DOCUMENT>\n")

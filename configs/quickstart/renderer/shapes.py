@@ -32,7 +32,7 @@ def label(
     )
 
 
-def box(
+def box(  # noqa: PLR0917 a drawing is read as x, y, width, height
     picture: Drawing, x: float, y: float, w: float, h: float, text: str, fill: Color = PALE
 ) -> None:
     """Draw a box with centred lines of text, separated by ``|``."""
