@@ -161,4 +161,6 @@ class PromptContract:
 
 def segment_ids(segment: Segment, tokenize: Tokenize) -> list[int]:
     """Token ids of one segment: every part alone, then concatenated."""
-    return [token for part in segment if part.text for token in tokenize(part.text, part.special)]
+    return [
+        token for part in segment if part.text for token in tokenize(part.text, part.special)
+    ]

@@ -107,7 +107,7 @@ def test_tables_far_from_each_other_are_two():
         rows(("1.", "Press the key"), ("2.", "Wait"), ("3.", "Read"), places=(72, 90)),
         rows(("1 About", "2"), ("2 Start", "5"), ("3 Stop", "9"), places=(72, 500)),
         [
-            row("left words", "right", y=100 + 14 * n, places=(72, 140 + 20 * n))
+            row("left " * (n + 2), "right", y=100 + 14 * n, places=(72, 150 + 25 * n))
             for n in range(4)
         ],
         rows(*[("word " * 14, "word " * 13)] * 4, places=(72, 450)),

@@ -366,8 +366,11 @@ def llama_server():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(gguf()), "--host",
-               "127.0.0.1", "--port", str(port), "--n_ctx", "1024", "--n_threads", "1",
+    # The portable build loads no CPU backend by itself; everything else is the stock server.
+    start = ("from sfta_edge.llama import load_library; load_library(); import runpy; "
+             "runpy.run_module('llama_cpp.server', run_name='__main__')")  # fmt: skip
+    command = [sys.executable, "-c", start, "--model", str(gguf()), "--host", "127.0.0.1",
+               "--port", str(port), "--n_ctx", "1024", "--n_threads", "1",
                "--n_threads_batch", "1", "--verbose", "False"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}/v1"

@@ -64,7 +64,9 @@ def pressure_band() -> Drawing:
     for height, text in ((130, "7.5 unload"), (75, "6.8 load")):
         line(picture, (60, height), (400, height), GRID)
         label(picture, 398, height + 4, text, 8, "end")
-    trace(picture, [(60, 50), (110, 130), (160, 75), (205, 130), (255, 75), (300, 130), (330, 97)])
+    trace(
+        picture, [(60, 50), (110, 130), (160, 75), (205, 130), (255, 75), (300, 130), (330, 97)]
+    )
     label(picture, 82, 27, "Loaded", 8)
     label(picture, 135, 27, "Unloaded", 8)
     label(picture, 182, 27, "Loaded", 8)
@@ -74,7 +76,12 @@ def pressure_band() -> Drawing:
 def delivery_curve() -> Drawing:
     """Free air delivery against working pressure."""
     picture = Drawing(WIDTH, 190)
-    axes(picture, (60, 40), (350, 125), ("Working pressure, bar", "Free air delivery, m\u00b3/min"))
+    axes(
+        picture,
+        (60, 40),
+        (350, 125),
+        ("Working pressure, bar", "Free air delivery, m\u00b3/min"),
+    )
     points = [(7.0, 37.4), (7.5, 36.9), (8.0, 36.1), (8.6, 35.2)]
     spots = [(100 + (p - 7.0) * 160, 55 + (q - 35.0) * 38) for p, q in points]
     trace(picture, spots)

@@ -24,11 +24,18 @@ Anchor = Literal["start", "middle", "end"]
 
 
 def label(
-    picture: Drawing, x: float, y: float, text: str, size: float = 8.5, anchor: Anchor = "middle"
+    picture: Drawing,
+    x: float,
+    y: float,
+    text: str,
+    size: float = 8.5,
+    anchor: Anchor = "middle",
 ) -> None:
     """Write one line of text."""
     picture.add(
-        String(x, y, text, fontName="Helvetica", fontSize=size, textAnchor=anchor, fillColor=INK)
+        String(
+            x, y, text, fontName="Helvetica", fontSize=size, textAnchor=anchor, fillColor=INK
+        )
     )
 
 
@@ -62,7 +69,9 @@ def line(picture: Drawing, start: Point, end: Point, colour: Color = INK) -> Non
     picture.add(Line(*start, *end, strokeColor=colour, strokeWidth=0.8))
 
 
-def spot(picture: Drawing, x: float, y: float, r: float, text: str, fill: Color = WHITE) -> None:
+def spot(
+    picture: Drawing, x: float, y: float, r: float, text: str, fill: Color = WHITE
+) -> None:
     """Draw a circle with a short text in it."""
     picture.add(Circle(x, y, r, fillColor=fill, strokeColor=INK, strokeWidth=0.8))
     label(picture, x, y - 3, text, 8)
