@@ -1,7 +1,21 @@
 """Settings that hold for every test."""
 
+import os
+
 from hypothesis import settings
 
 # A busy machine is no defect: a law has no time limit.
 settings.register_profile("sfta", deadline=None)
 settings.load_profile("sfta")
+
+
+def pytest_configure(config):
+    """Give each worker a core of its own, its children included.
+
+    Threads of llama.cpp and torch spin while they wait for one another: two workers with two
+    threads each would spend two cores on waiting.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})

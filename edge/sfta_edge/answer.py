@@ -37,7 +37,7 @@ class TextEngine(Protocol):
 
     context_tokens: int
 
-    def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002
+    def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002 prompt.Tokenize
 
     def generate(
         self,

@@ -11,10 +11,11 @@ Rules this module upholds:
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from sfta_edge.errors import ConfigError, ToolError
 
 log = logging.getLogger("sfta")
 _LONGEST_WAIT_SECONDS = 60.0
+_SCHEMA_WORDS = re.compile(r"response_format|json_schema|json_object")
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 Messages = Sequence[Mapping[str, str]]
@@ -150,7 +152,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Asker:
-    """Makes one request at a time per thread; remembers whether schemas are understood."""
+    """Makes one request at a time per thread; remembers how the endpoint takes schemas."""
 
     endpoint: Endpoint
     client: httpx.Client
@@ -158,55 +160,45 @@ class _Asker:
     schema: Mapping[str, Any] | None
     sleep: Callable[[float], None]
     usage: Usage
-    _plain: list[bool] = field(default_factory=list)
+    spelling: int = 0
+    """Index into `_spellings`: the first that the endpoint has not turned down."""
 
     def ask(self, messages: Messages) -> Reply:
+        """The kept reply to a prompt, or a new one."""
         body = self._body(messages)
-        if reply := self.replies.get(self.endpoint.base_url, body):
+        # Kept by what was asked, however the endpoint wanted it spelled.
+        kept_by = {**body, "schema": self.schema}
+        if reply := self.replies.get(self.endpoint.base_url, kept_by):
             return reply
         reply = self._request(body)
-        self.replies.put(self.endpoint.base_url, body, reply)
+        self.replies.put(self.endpoint.base_url, kept_by, reply)
         return reply
 
     def _body(self, messages: Messages) -> dict[str, Any]:
-        body: dict[str, Any] = {
+        return {
             "model": self.endpoint.model,
             "messages": [dict(message) for message in messages],
             "temperature": self.endpoint.temperature,
             "max_tokens": self.endpoint.max_output_tokens,
         }
-        if self.schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "reply", "strict": True, "schema": dict(self.schema)},
-            }
-        return body
 
     def _request(self, body: dict[str, Any]) -> Reply:
         problem = ""
         for attempt in range(self.endpoint.attempts):
-            if attempt:
-                self.usage.retries += 1
-            sent = (
-                {k: v for k, v in body.items() if k != "response_format"}
-                if self._plain
-                else body
-            )
+            self.usage.retries += attempt > 0
+            wait: float | None = None
             try:
-                answer = self.client.post(f"{self.endpoint.base_url.rstrip('/')}/chat/completions",
-                                          json=sent)  # fmt: skip
+                answer = self._post(body)
             except httpx.TransportError as error:
-                problem, wait = type(error).__name__, None
+                problem = type(error).__name__
             else:
                 if answer.status_code == 200 and (reply := read_reply(answer)) is not None:
                     return reply
-                problem = (
-                    f"HTTP {answer.status_code}" if answer.status_code != 200 else "no choice"
-                )
                 if answer.status_code not in (200, *_RETRIED):
-                    if (reply := self._declined(answer, sent)) is not None:
-                        return reply
-                    continue
+                    return self._declined(answer)
+                problem = f"HTTP {answer.status_code}" + (
+                    " without a completion" if answer.status_code == 200 else ""
+                )
                 wait = retry_after(answer.headers.get("retry-after"))
             if attempt + 1 < self.endpoint.attempts:
                 self.sleep(_pause(attempt, wait))
@@ -215,23 +207,45 @@ class _Asker:
             hint="Run again later: replies that have come in are kept.",
         )
 
-    def _declined(self, answer: httpx.Response, sent: dict[str, Any]) -> Reply | None:
-        """A refusal; None where the request is worth repeating without a schema."""
+    def _post(self, body: dict[str, Any]) -> httpx.Response:
+        """Send a request, with the schema in the first spelling the endpoint understands."""
+        url = f"{self.endpoint.base_url.rstrip('/')}/chat/completions"
+        while True:
+            used = self.spelling
+            answer = self.client.post(url, json={**body, **_spellings(self.schema)[used]})
+            turned_down = answer.status_code in (400, 422, 500) and _SCHEMA_WORDS.search(
+                answer.text
+            )
+            if not turned_down or used + 1 >= len(_spellings(self.schema)):
+                return answer
+            log.info(
+                "the teacher does not take a JSON schema as it was sent; trying another way"
+            )
+            self.spelling = max(self.spelling, used + 1)
+
+    def _declined(self, answer: httpx.Response) -> Reply:
+        """A refusal of the content filter; anything else ends the run."""
         text = answer.text[:500]
         if answer.status_code == 400 and "content_filter" in answer.text:
             return Reply("refused")
-        if answer.status_code in (400, 422) and "response_format" in sent:
-            log.info("the teacher takes no JSON schema; asking without one")
-            self._plain.append(True)
-            return None
-        for secret in (
-            value for name, value in self.client.headers.items() if name == "api-key"
-        ):
+        if secret := self.client.headers.get("api-key"):
             text = text.replace(secret, "[key]")
         raise ToolError(
             f"the teacher answered HTTP {answer.status_code}: {' '.join(text.split())}",
             hint="Check generate.teacher: base_url, model and the key's variable.",
         )
+
+
+def _spellings(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """How endpoints take a schema: OpenAI's way, llama.cpp's older way, not at all."""
+    if schema is None:
+        return [{}]
+    strict = {"name": "reply", "strict": True, "schema": dict(schema)}
+    return [
+        {"response_format": {"type": "json_schema", "json_schema": strict}},
+        {"response_format": {"type": "json_object", "schema": dict(schema)}},
+        {},
+    ]
 
 
 def read_reply(answer: httpx.Response) -> Reply | None:

@@ -60,16 +60,19 @@ def _warm_up(path: Path, name: str) -> None:
 def _limit(memory_bytes: int, seconds: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     now = pages * resource.getpagesize()
-    limits = {
-        resource.RLIMIT_AS: now + memory_bytes,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: _LARGEST_RESULT_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, wanted in limits.items():
-        _, hard = resource.getrlimit(limit)
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(limit, (value, value))
+    _lower(resource.RLIMIT_AS, now + memory_bytes)
+    # The hard limit kills without a name; a second earlier the soft one says it was the time.
+    _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
+    _lower(resource.RLIMIT_FSIZE, _LARGEST_RESULT_BYTES)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(limit: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit, never above the one that already holds."""
+    _, most = resource.getrlimit(limit)
+    wanted = (soft, soft if hard is None else hard)
+    allowed = wanted if most == resource.RLIM_INFINITY else tuple(min(v, most) for v in wanted)
+    resource.setrlimit(limit, (allowed[0], allowed[1]))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """HTML: what a reader of the page sees, as blocks. Scripts, styles and navigation go."""
 
+import re
 from collections import Counter
 from html.parser import HTMLParser
 
@@ -25,9 +26,11 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BREAKS = frozenset[str]().union(
     {"p", "div", "section", "article", "main", "header", "footer", "aside"},
     {"blockquote", "ul", "ol", "dl", "dt", "dd", "li", "table", "tr", "pre"},
-    {"figure", "figcaption", "caption", "form", "fieldset", "address", "hr", "br"},
+    {"figure", "figcaption", "caption", "form", "fieldset", "address", "hr"},
     {"body", "html"},
 )
+_LINE_BREAK = "\v"
+_TWO_LINE_BREAKS = re.compile(r"(?:\v\s*){2,}")
 _VOID = frozenset[str]().union(
     {"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed"},
     {"source", "track", "wbr"},
@@ -127,7 +130,7 @@ class _Reader(HTMLParser):
         elif tag == "pre":
             self._pre += 1
         elif tag == "br":
-            self._text.append("\n")
+            self._text.append("\n" if self._pre else _LINE_BREAK)
         self._caption = tag in ("caption", "figcaption")
 
     def _close(self, tag: str) -> None:
@@ -154,23 +157,22 @@ class _Reader(HTMLParser):
             return
         raw, self._text = "".join(self._text), []
         if self._pre:
-            lines = [clean(line.rstrip()) for line in raw.expandtabs(4).split("\n")]
-            self.page.add("code", [Fragment(line, None, "\n") for line in lines])
+            self.page.add("code", [_code_line(line) for line in raw.expandtabs(4).split("\n")])
             return
-        text = " ".join(clean(raw).split())
-        if not text:
-            return
+        for part in _TWO_LINE_BREAKS.split(raw):
+            if text := " ".join(clean(part.replace(_LINE_BREAK, " ")).split()):
+                self._add_text(text)
+
+    def _add_text(self, text: str) -> None:
         if self._lists:
             indent = "  " * (len(self._lists) - 1)
             glue = "\n" + indent if self._mark else " "
             self._items.append(Fragment(f"{self._mark} {text}".strip(), None, glue))
             self._mark = ""
         else:
-            self._add_text(text)
-
-    def _add_text(self, text: str) -> None:
-        kind: Kind = "heading" if self._heading else "caption" if self._caption else "paragraph"
-        self.page.add(kind, [Fragment(text)], level=self._heading)
+            named: Kind = "caption" if self._caption else "paragraph"
+            kind: Kind = "heading" if self._heading else named
+            self.page.add(kind, [Fragment(text)], level=self._heading)
 
     def _end_cell(self) -> None:
         if self._in_cell:
@@ -214,3 +216,8 @@ def _is_hidden(attributes: dict[str, str | None]) -> bool:
         or "display:none" in style
         or "visibility:hidden" in style
     )
+
+
+def _code_line(line: str) -> Fragment:
+    indent = " " * (len(line) - len(line.lstrip()))
+    return Fragment(clean(line).strip(), None, "\n" + indent)

@@ -68,17 +68,16 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         )
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
-        loop.train(resume_from_checkpoint=str(resume) if resume else None)
+        loop.train(resume_from_checkpoint=resume and str(resume))
         final = loop.evaluate()
     _save_adapter(model, job.out)
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
     _write_records(job.out, history, settings)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {
         "steps": loop.state.global_step,
         "packs": len(packs["train"]),
-        "trained_parameters": trained,
+        "trained_parameters": model.num_parameters(only_trainable=True),
         "train_loss": round(watching.last_loss(history), 4),
         "validation_loss": round(final["eval_loss"], 4),
         "validation_token_accuracy": round(final["eval_token_accuracy"], 4),

@@ -137,7 +137,7 @@ def test_html_blocks_are_what_a_reader_sees():
         ("heading", 2, "Start"),
         ("paragraph", 0, "Press START once."),
         ("list", 0, "1. Open\n2. Close\n  - slowly"),
-        ("code", 0, "a\n b"),
+        ("code", 0, "a\n  b"),
         ("table", 0, "| Code | Meaning |\n|---|---|\n| E-1 | oil |"),
     ]
     assert parsed.counts["elements_left_out"] == 4

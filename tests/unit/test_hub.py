@@ -225,22 +225,29 @@ def test_the_chat_template_renders_turns(tokenizer):
     )
 
 
-def test_folder_and_file_write_the_same_text(base, tokenizer, native):
-    """Greedy, on the chat prompt, by two implementations of the model."""
+@pytest.mark.parametrize(
+    ("text", "next_words"),
+    [
+        (
+            "The days of the week are Monday, Tuesday, Wednesday,",
+            " Thursday, Friday, Saturday, Sunday,",
+        ),
+        ("The capital of France is", " Paris."),
+    ],
+)
+def test_folder_and_file_write_the_same_text(base, tokenizer, native, text, next_words):
+    """Greedy, by two implementations of the model."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    turns = [{"role": "user", "content": "What is the capital of France?"}]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    ids = hub.hf_tokenize(tokenizer)(text, True)
-    assert ids == native.tokenize(text, True)
+    ids = hub.hf_tokenize(tokenizer)(text, False)
+    count = len(hub.hf_tokenize(tokenizer)(next_words, False))
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     with torch.inference_mode():
-        theirs = model.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)
-    ours = native.generate(ids, max_tokens=12)
-    written = theirs[0, len(ids) :].tolist()
-    assert "Paris" in tokenizer.decode(written)
-    assert written[: len(ours.token_ids)] == list(ours.token_ids)
+        written = model.generate(torch.tensor([ids]), max_new_tokens=count, do_sample=False)
+    theirs = written[0, len(ids) :].tolist()
+    assert tokenizer.decode(theirs) == next_words
+    assert list(native.generate(ids, max_tokens=count).token_ids) == theirs
 
 
 def test_weights_are_those_of_the_file(base, packaged):

@@ -267,15 +267,32 @@ def test_a_schema_is_sent_in_the_openai_form(url, server, folder, naps):
     assert sent["json_schema"]["schema"] == SCHEMA
 
 
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_an_endpoint_that_takes_schemas_the_older_way_is_asked_that_way(
+    url, server, folder, naps, status
+):
+    server.answers = [(status, {"error": "response_format: expected 'json_object'"}, {})]
+    prompts = [[{"role": "user", "content": p}] for p in ("a", "b")]
+    replies, _ = ask(url, folder, naps, prompts, schema=SCHEMA)
+    kinds = [body["response_format"]["type"] for body in server.seen]
+    assert kinds == ["json_schema", "json_object", "json_object"]
+    assert server.seen[1]["response_format"]["schema"] == SCHEMA
+    assert [r.status for r in replies] == ["ok", "ok"]
+    assert naps == []
+
+
 def test_an_endpoint_without_schemas_is_asked_without_one_from_then_on(
     url, server, folder, naps
 ):
-    server.answers = [(400, {"error": "unknown field response_format"}, {})]
+    server.answers = [(400, {"error": "unknown field response_format"}, {})] * 2
     prompts = [[{"role": "user", "content": p}] for p in ("a", "b")]
-    replies, _ = ask(url, folder, naps, prompts, schema=SCHEMA)
+    replies, usage = ask(url, folder, naps, prompts, schema=SCHEMA)
     assert [r.status for r in replies] == ["ok", "ok"]
-    assert ["response_format" in body for body in server.seen] == [True, False, False]
-    assert naps == []
+    assert ["response_format" in body for body in server.seen] == [True, True, False, False]
+    assert (naps, usage.retries) == ([], 0)
+    again, usage = ask(url, folder, naps, prompts, schema=SCHEMA)
+    assert usage.from_disk == 2
+    assert [r.text for r in again] == [r.text for r in replies]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])

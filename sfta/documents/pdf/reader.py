@@ -19,6 +19,7 @@ from sfta.documents.pdf.loose import with_loose_tables
 from sfta.documents.pdf.order import columns
 from sfta.documents.pdf.running import drop_running_lines
 from sfta.documents.pdf.tables import Note, Table, take_tables
+from sfta.documents.spelling import clean
 
 _MUPDF: Any = pymupdf  # its functions carry no types
 _NO_MEMORY = re.compile(r"\b[cm]alloc\b|\brealloc\b|out of memory|bad_alloc", re.IGNORECASE)
@@ -113,14 +114,15 @@ def _read(document: Any, index: int, options: ParseOptions, counts: Counter[str]
 def _check_text(found: list[_Raw], counts: Counter[str]) -> None:
     if counts["pages_unreadable"] == len(found):
         raise UnreadableError("damaged", "none of its pages can be read")
+    unknown = counts["unknown_characters"]
+    if unknown > _UNKNOWN_SHARE * (counts["characters"] + unknown):
+        raise UnreadableError(
+            "no_text", "its fonts do not say which letters they draw; run OCR on it first"
+        )
     if counts["characters"] == 0:
         pages = "its page holds" if len(found) == 1 else f"its {len(found)} pages hold"
         raise UnreadableError(
             "no_text", f"{pages} pictures only and no text; run OCR on it first"
-        )
-    if counts["unknown_characters"] > _UNKNOWN_SHARE * counts["characters"]:
-        raise UnreadableError(
-            "no_text", "its fonts do not say which letters they draw; run OCR on it first"
         )
 
 
@@ -157,5 +159,5 @@ def _outline(document: Any) -> list[list[Any]]:
 
 
 def _title(document: Any) -> str:
-    title = " ".join(str((document.metadata or {}).get("title") or "").split())
+    title = " ".join(clean(str((document.metadata or {}).get("title") or "")).split())
     return "" if _JUNK_TITLE.match(title) or len(title) > 300 else title

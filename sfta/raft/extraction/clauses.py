@@ -88,7 +88,7 @@ class Clause:
         verb = self.verb if self.auxiliary else self.finite
         return self._with_rest([self.auxiliary, self.adverbs, verb], rest, intro)
 
-    def _with_rest(self, pieces: list[str], rest: str | None, intro: bool) -> str:  # noqa: FBT001
+    def _with_rest(self, pieces: list[str], rest: str | None, intro: bool) -> str:  # noqa: FBT001 handed on
         pieces.append(self.rest if rest is None else rest)
         if intro and self.intro:
             pieces.append(lower_first(self.intro))
