@@ -41,7 +41,7 @@ demo: $(READY) $(KEY) ## documents to a signed bundle that answers without a net
 	@sh configs/quickstart/demo.sh $(BIN) $(RUNS) $(KEY)
 
 test: $(READY) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY) ## lint, format, types, import rules, spelling, shell scripts, generated files
 	@$(BIN)/ruff check .

@@ -43,6 +43,7 @@ evaluate:
   max_over_refusal: null
   min_quote_validity: null
   beat_baseline: false
+  beat_trivial: false
 bundle:
   scheme: Q8_0
 """
@@ -95,9 +96,8 @@ def make_workplace(folder, base):
     (folder / "documents").mkdir()
     shutil.copy(QUICKSTART / "documents" / DOCUMENT, folder / "documents")
     (folder / "recipe.yaml").write_text(RECIPE.format(base=base), "utf-8")
-    asked = [
-        json.loads(line) for line in (QUICKSTART / "questions.jsonl").open(encoding="utf-8")
-    ]
+    text = (QUICKSTART / "questions.jsonl").read_text("utf-8")
+    asked = [json.loads(line) for line in text.splitlines()]
     answered = [q for q in asked if any(p["document"] == DOCUMENT for p in q["oracle_pages"])]
     missing = [q for q in asked if not q["answerable"]]
     lines = [json.dumps(q) + "\n" for q in (*answered[:4], *missing[:2])]

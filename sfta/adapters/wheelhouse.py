@@ -127,7 +127,8 @@ def opened(folder: Path) -> Wheelhouse:
         ConfigError: a wheel's licence does not allow it in a bundle.
     """
     wheels = [Wheel.read(path) for path in sorted(folder.glob("*.whl"))]
-    if requirements(wheels) != (folder / REQUIREMENTS).read_bytes():
+    listed = folder / REQUIREMENTS
+    if not listed.is_file() or requirements(wheels) != listed.read_bytes():
         raise IntegrityError(
             f"the wheels in {folder} are not those that were put there",
             hint=f"Delete {folder} and run again.",

@@ -29,6 +29,7 @@ _BREAKS = frozenset[str]().union(
     {"figure", "figcaption", "caption", "form", "fieldset", "address", "hr"},
     {"body", "html"},
 )
+_CAPTIONS = frozenset(("caption", "figcaption"))
 _LINE_BREAK = "\v"
 _TWO_LINE_BREAKS = re.compile(r"(?:\v\s*){2,}")
 _VOID = frozenset[str]().union(
@@ -88,7 +89,7 @@ class _Reader(HTMLParser):
             self._in_cell = True
         elif tag in _BREAKS or tag in _HEADINGS:
             self._break(tag)
-        self._open(tag)
+        self._open(tag, dict(attrs))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
@@ -116,13 +117,13 @@ class _Reader(HTMLParser):
         self._end_list()
         self._end_table()
 
-    def _open(self, tag: str) -> None:
+    def _open(self, tag: str, attributes: dict[str, str | None]) -> None:
         if tag in _HEADINGS:
             self._heading = _HEADINGS[tag]
         elif tag in ("ul", "ol"):
-            self._lists.append(1 if tag == "ol" else None)
+            self._lists.append(_number(attributes.get("start"), 1) if tag == "ol" else None)
         elif tag == "li":
-            self._mark = self._next_mark()
+            self._mark = self._next_mark(attributes)
         elif tag == "table":
             self._tables += 1
         elif tag == "tr" and self._tables == 1:
@@ -131,9 +132,14 @@ class _Reader(HTMLParser):
             self._pre += 1
         elif tag == "br":
             self._text.append("\n" if self._pre else _LINE_BREAK)
-        self._caption = tag in ("caption", "figcaption")
+        if tag in _CAPTIONS:
+            self._caption = True
+        elif tag in _BREAKS - {"p", "div"}:
+            self._caption = False
 
     def _close(self, tag: str) -> None:
+        if tag in _CAPTIONS or tag in ("figure", "table"):
+            self._caption = False
         if tag in _HEADINGS:
             self._heading = 0
         elif tag in ("ul", "ol") and self._lists:
@@ -201,11 +207,17 @@ class _Reader(HTMLParser):
         names = " | ".join(cells[0])
         self.page.add("table", [Fragment(line, None, "\n") for line in lines], header=names)
 
-    def _next_mark(self) -> str:
+    def _next_mark(self, attributes: dict[str, str | None]) -> str:
         if not self._lists or self._lists[-1] is None:
             return "-"
-        self._lists[-1] += 1
-        return f"{self._lists[-1] - 1}."
+        number = _number(attributes.get("value"), self._lists[-1])
+        self._lists[-1] = number + 1
+        return f"{number}."
+
+
+def _number(value: str | None, otherwise: int) -> int:
+    """A number a browser would count from; anything else it passes over."""
+    return int(value) if value and re.fullmatch(r"-?[0-9]{1,9}", value) else otherwise
 
 
 def _is_hidden(attributes: dict[str, str | None]) -> bool:

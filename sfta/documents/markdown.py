@@ -47,7 +47,8 @@ class _Writer:
         self._items: list[Fragment] = []
         self._lists: list[int | None] = []
         """For each open list the number of its next item, None for bullets."""
-        self._fresh = False
+        self._mark = ""
+        """Of an item whose text has not come yet."""
         self._rows: list[list[str]] = []
         self._level = 0
         self._cell = False
@@ -74,9 +75,10 @@ class _Writer:
             case "bullet_list":
                 self._lists.append(None)
             case "ordered_list":
-                self._lists.append(int(token.attrGet("start") or 1))
+                start = token.attrGet("start")
+                self._lists.append(1 if start is None else int(start))
             case "list_item":
-                self._fresh = True
+                self._mark = self._next_mark()
             case "tr":
                 self._rows.append([])
             case "td" | "th":
@@ -105,18 +107,20 @@ class _Writer:
             self.page.add("paragraph", [Fragment(line, None, "\n") for line in lines])
 
     def _item(self, text: str) -> None:
-        if not self._fresh:
+        if not self._mark:
             self._items.append(Fragment(text, None, " "))
             return
+        indent = "  " * (len(self._lists) - 1)
+        self._items.append(Fragment(f"{self._mark} {text}", None, "\n" + indent))
+        self._mark = ""
+
+    def _next_mark(self) -> str:
+        """An item counts even if it holds no text of its own."""
         number = self._lists[-1]
         if number is None:
-            mark = "-"
-        else:
-            mark = f"{number}."
-            self._lists[-1] = number + 1
-        indent = "  " * (len(self._lists) - 1)
-        self._items.append(Fragment(f"{mark} {text}", None, "\n" + indent))
-        self._fresh = False
+            return "-"
+        self._lists[-1] = number + 1
+        return f"{number}."
 
     def _close_list(self) -> None:
         self._lists.pop()

@@ -65,6 +65,9 @@ class EvaluateConfig(Section):
     beat_baseline: bool = True
     """Gate: the 95 % interval of the token F1 gained over the base model with the same chunks
     lies above zero."""
+    beat_trivial: bool = True
+    """Gate: the 95 % interval of the overall F1 gained over the strongest trivial system
+    (refuse all, echo, top chunk) lies above zero. Off only to try out the rest of the line."""
 
     @model_validator(mode="after")
     def _arms_fit_the_gates(self) -> Self:

@@ -15,9 +15,11 @@ from sfta.raft.extraction.near_miss import unanswerable_facts
 from sfta.raft.extraction.phrasings import wordings
 from sfta.raft.extraction.rules import corpus_facts
 from sfta.raft.wording import reworded
+from sfta_edge.citation import normalise
 from sfta_edge.manifest import canonical_json
 
 NAME = "extractive"
+_TASKS_OF_ONE_THING = 4
 
 
 def extractive_candidates(
@@ -34,17 +36,42 @@ def extractive_candidates(
     aliases = Phrasebook(chunks).aliases()
     found: list[Candidate] = []
     lost: list[Rejected] = []
+    ambiguous = ambiguous_facts(facts)
     for item in [*facts, *missing]:
         count = config.phrasings if item.answer else min(2, config.phrasings)
         candidates = [
             _varied(candidate, config.reworded, aliases, seed)
             for candidate in _worded(item, count, uses, seed)
         ]
-        if _stands_alone(item):
+        if item in ambiguous:
+            lost += [Rejected(candidate, "ambiguous question") for candidate in candidates]
+        elif _stands_alone(item):
             found += candidates
         else:
             lost += [Rejected(candidate, "not self-contained") for candidate in candidates]
     return found, lost
+
+
+def ambiguous_facts(facts: Sequence[Fact]) -> set[Fact]:
+    """Facts that are asked for alike but answer differently, or of things that do too much.
+
+    Two rows of a table with one first cell are such facts; so is the task of a controller
+    that a dozen sentences speak of.
+    """
+    answers: dict[tuple[object, ...], set[str]] = {}
+    quotes: dict[str, set[str]] = {}
+    for item in facts:
+        answers.setdefault((item.kind, item.slots), set()).add(normalise(item.answer))
+        quotes.setdefault(dict(item.slots).get("declared", "")[:60], set()).add(item.quote)
+    busy: Counter[str] = Counter()
+    for declared in quotes:
+        busy.update({declared[:at] for at in range(len(declared)) if declared[at] == " "})
+    return {
+        item
+        for item in facts
+        if len(answers[item.kind, item.slots]) > 1
+        or (item.kind == "function" and busy[dict(item.slots)["subject"]] > _TASKS_OF_ONE_THING)
+    }
 
 
 def _worded(item: Fact, count: int, uses: Counter[str], seed: int) -> list[Candidate]:

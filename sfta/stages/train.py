@@ -68,7 +68,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         )
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
-        loop.train(resume_from_checkpoint=resume and str(resume))
+        loop.train(resume_from_checkpoint=str(resume) if resume else None)
         final = loop.evaluate()
     _save_adapter(model, job.out)
     history = watching.history_lines(loop.state.log_history)

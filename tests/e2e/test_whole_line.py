@@ -16,7 +16,7 @@ from sfta.cli.main import STAGE_COMMANDS
 from sfta.core.artifact import SCRATCH_PREFIX, finished
 from small_line import make_workplace, sfta
 
-pytestmark = [pytest.mark.slow, pytest.mark.tools, pytest.mark.xdist_group("line")]
+pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 
 @pytest.fixture(scope="module")

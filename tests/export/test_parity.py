@@ -36,6 +36,14 @@ calmly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthC
 rows = arrays.arrays(np.float32, 12, elements=st.floats(-50, 50, width=32))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Two threads on a busy machine wait for each other longer than a tiny model computes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity, "physical_cores", lambda: 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def tokenize(tokenizer):
     return hf_tokenize(tokenizer)

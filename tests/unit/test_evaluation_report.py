@@ -269,7 +269,7 @@ def test_a_gate_that_cannot_be_measured_is_not_passed():
     assert "min_refusal_f1 cannot be measured" in report["verdict"]
 
 
-def test_gates_set_to_null_are_not_applied_but_the_trivial_one_stays():
+def test_gates_set_to_null_are_not_applied_and_each_is_switched_off_by_itself():
     config = dict.fromkeys(
         ["min_token_f1", "min_refusal_f1", "max_over_refusal", "min_quote_validity"]
     )

@@ -61,58 +61,70 @@ def native_tokenize(path, texts):
     return results
 
 
-@pytest.mark.parametrize("pre", PRE_TOKENIZERS)
-def test_ids_are_those_of_llama_cpp(facts, tmp_path, pre):
-    changed = facts | {"tokenizer.ggml.pre": pre}
-    write_vocabulary(tmp_path / "v.gguf", changed)
-    tokenize = hf_tokenize(make_tokenizer(changed))
-    expected = native_tokenize(tmp_path / "v.gguf", TEXTS)
-    assert {key: tokenize(*key) for key in expected} == expected
+@pytest.fixture(scope="session")
+def numbered(facts):
+    """The vocabulary with tokens of several digits, so that rules for digits show."""
+    return facts | {
+        "tokenizer.ggml.tokens": [*facts["tokenizer.ggml.tokens"], "12", "123"],
+        "tokenizer.ggml.token_type": [*facts["tokenizer.ggml.token_type"], 1, 1],
+        "tokenizer.ggml.merges": [*facts["tokenizer.ggml.merges"], "1 2", "12 3"],
+    }
 
 
-def test_pre_tokenizers_differ_where_it_matters(facts):
-    """Else the test above could pass with one rule for all."""
-    seen = {
-        pre: tuple(
-            tuple(hf_tokenize(make_tokenizer(facts | {"tokenizer.ggml.pre": pre}))(text, False))
-            for text in TEXTS
-        )
+@pytest.fixture(scope="session")
+def tokenize(numbered):
+    """By name of the pre-tokenizer."""
+    return {
+        pre: hf_tokenize(make_tokenizer(numbered | {"tokenizer.ggml.pre": pre}))
         for pre in PRE_TOKENIZERS
     }
-    assert len(set(seen.values())) == len(PRE_TOKENIZERS)
 
 
-def test_digits_stand_alone_under_the_pre_tokenizer_of_smollm(facts):
-    tokenize = hf_tokenize(make_tokenizer(facts))
+@pytest.mark.parametrize("pre", PRE_TOKENIZERS)
+def test_ids_are_those_of_llama_cpp(numbered, tokenize, tmp_path, pre):
+    write_vocabulary(tmp_path / "v.gguf", numbered | {"tokenizer.ggml.pre": pre})
+    expected = native_tokenize(tmp_path / "v.gguf", TEXTS)
+    assert {key: tokenize[pre](*key) for key in expected} == expected
+
+
+def test_pre_tokenizers_differ_where_it_matters(tokenize):
+    """Else the test above could pass with one rule for all."""
+    seen = {pre: [tokenize[pre](text, False) for text in TEXTS] for pre in PRE_TOKENIZERS}
+    assert len({repr(ids) for ids in seen.values()}) == len(PRE_TOKENIZERS)
+
+
+@pytest.fixture(scope="session")
+def made(facts):
+    return make_tokenizer(facts)
+
+
+def test_digits_stand_alone_under_the_pre_tokenizer_of_smollm(made):
+    tokenize = hf_tokenize(made)
     assert len(tokenize("123456", False)) == 6
 
 
-def test_special_tokens_have_the_ids_of_the_file(facts):
-    tokenizer = make_tokenizer(facts)
-    assert tokenizer.bos_token_id == facts["tokenizer.ggml.bos_token_id"] == 1
-    assert tokenizer.eos_token_id == facts["tokenizer.ggml.eos_token_id"] == 2
-    assert tokenizer.pad_token_id == facts["tokenizer.ggml.padding_token_id"] == 2
-    assert tokenizer.unk_token_id == facts["tokenizer.ggml.unknown_token_id"] == 0
+def test_special_tokens_have_the_ids_of_the_file(made, facts):
+    assert made.bos_token_id == facts["tokenizer.ggml.bos_token_id"] == 1
+    assert made.eos_token_id == facts["tokenizer.ggml.eos_token_id"] == 2
+    assert made.pad_token_id == facts["tokenizer.ggml.padding_token_id"] == 2
+    assert made.unk_token_id == facts["tokenizer.ggml.unknown_token_id"] == 0
 
 
-def test_every_token_keeps_its_id(facts):
-    tokenizer = make_tokenizer(facts)
+def test_every_token_keeps_its_id(made, facts):
     tokens = facts["tokenizer.ggml.tokens"]
-    assert tokenizer.convert_tokens_to_ids(tokens) == list(range(len(tokens)))
-    assert len(tokenizer) == len(tokens)
+    assert made.convert_tokens_to_ids(tokens) == list(range(len(tokens)))
+    assert len(made) == len(tokens)
 
 
-def test_template_and_length_come_from_the_file(facts):
-    tokenizer = make_tokenizer(facts)
-    assert tokenizer.chat_template == facts["tokenizer.chat_template"]
-    assert tokenizer.model_max_length == facts["llama.context_length"] == 8192
+def test_template_and_length_come_from_the_file(made, facts):
+    assert made.chat_template == facts["tokenizer.chat_template"]
+    assert made.model_max_length == facts["llama.context_length"] == 8192
 
 
 @pytest.mark.parametrize("text", ["E-114 at 86.5 N·m", "日本語 🚀", "  a\n\n\tb  ", "don't"])
-def test_decoding_gives_the_text_back(facts, text):
-    tokenizer = make_tokenizer(facts)
-    ids = hf_tokenize(tokenizer)(text, False)
-    assert tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text
+def test_decoding_gives_the_text_back(made, text):
+    ids = hf_tokenize(made)(text, False)
+    assert made.decode(ids, clean_up_tokenization_spaces=False) == text
 
 
 def test_a_begin_token_is_added_if_the_file_says_so(facts):

@@ -230,6 +230,31 @@ def test_wordings_are_spread_over_the_facts():
     assert max(uses.values()) <= 5
 
 
+def test_a_key_of_two_rows_is_ambiguous_and_so_is_a_thing_with_many_tasks():
+    table = (
+        "| Lamp | Meaning |\n|---|---|\n| Run | It turns |\n| Run | It waits |\n"
+        "| Trip | It stands |"
+    )
+    tasks = " ".join(
+        f"The controller {verb} the pump number {n}."
+        for n, verb in enumerate(["starts", "stops", "opens", "compares", "counts", "protects"])
+    )
+    tasks += " The breather BR-8 prevents oil mist at its outlet."
+    chunks = [
+        CorpusChunk(f"c{n}", "d", "M", n, 0, len(text), f"{n} Part", text, n)
+        for n, text in enumerate(
+            [table, f"{tasks} The breather BR-8 prevents oil mist at its outlet."]
+        )
+    ]
+    found, lost = extractive_candidates(chunks, ExtractiveTeacher(), 7)
+    reasons = {(item.candidate.answer, item.reason) for item in lost}
+    assert {("It turns", "ambiguous question"), ("It waits", "ambiguous question")} <= reasons
+    assert "It stands" in {c.answer for c in found}
+    assert {c.answer for c in found if c.kind == "function"} == {
+        "prevents oil mist at its outlet"
+    }
+
+
 def test_more_phrasings_give_more_candidates_of_the_same_facts():
     few, _ = extractive_candidates(CHUNKS, ExtractiveTeacher(phrasings=1), 7)
     more, _ = extractive_candidates(CHUNKS, ExtractiveTeacher(phrasings=4), 7)

@@ -13,7 +13,7 @@ from sfta.documents.spelling import SOFT_HYPHEN, join_lines
 
 _CAPTION = re.compile(
     r"^(?:table|figure|fig\.|chart|diagram|listing|box|scheme|plate|exhibit|tabelle|abbildung"
-    r"|abb\.|bild)\s*(?:\d+|[A-Z]\d*)(?:[.\-]\d+)*\s*(?:[:.\u2013\u2014|]|-\s|$)",
+    r"|abb\.|bild)(?:\s*\d+|(?:\s+|(?<=\.))[A-Z]\d*)(?:[.\-]\d+)*\s*(?:[:.\u2013\u2014|]|-\s|$)",
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"^[^\W\d_a-z][^\W\d_a-z ]{1,20}$")

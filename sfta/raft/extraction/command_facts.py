@@ -143,7 +143,9 @@ def _whole_facts(text: str, scene: Scene) -> Iterator[Fact]:
     if command is None or scene.during or _PRONOUN.match(command.rest):
         return
     main, tail = cut_tail(command.rest.split("; ", 1)[0])
-    if tail and tail.word in ("because", "since", "so that", "otherwise"):
+    # "Never open a panel because it is quiet" gives no reason against opening panels.
+    fits = not command.adverb or re.search(r", (?:because|since|otherwise)\b", text)
+    if tail and fits and tail.word in ("because", "since", "so that", "otherwise"):
         yield _reason(command, re.split(r", (?:and|or) ", main)[0], tail.word, tail.text, scene)
     elif not command.adverb and command.verb in _SAYING and re.search(r", | and ", main):
         yield fact("say", scene.chunk, scene.quote, main, verb=command.verb,

@@ -204,7 +204,7 @@ BANKS: dict[str, tuple[str, ...]] = {
     ),
     "cell_name": (
         "What is {key}?", "What does {key} stand for?", "What is the name of {key}?",
-        "{key} - what is that?", "Which device is {key}?", "What kind of accessory is {key}?",
+        "{key} - what is that?", "Which device is {key}?", "What kind of device is {key}?",
     ),
     "cell_position": (
         "Where is {the} {key}?", "Where do I find {the} {key}?", "Where is {the} {key} fitted?",

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from sfta.raft.extraction.lexicon import NUMBER_WORDS
+from sfta.raft.extraction.lexicon import NUMBER_WORDS, is_verb_form
 
 _NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
 _WORDED = rf"(?:{'|'.join(NUMBER_WORDS)}|half an?|three-quarters of an?)"
 _TIMES = r"(?:operating )?hours?|minutes?|seconds?|milliseconds?|days?|weeks?|months?|years?"
+_ENDS = re.compile(r"(?:, | and | or |; |: |\(| while | during which | but )")
 _UNITS: tuple[tuple[str, str], ...] = (
     ("torque", r"N[·.\u22c5 ]?m|newton metres?"),
     ("flow", r"m³/h|m³/min|l/min|l/s|m3/h|m3/min"),
@@ -83,3 +84,24 @@ def unit_kind(text: str) -> str:
         if re.search(rf"(?:\d|\b(?:{_WORDED})) ?(?:{pattern})(?![\w²³/])", text):
             return kind
     return ""
+
+
+def kept_after(tail: str) -> str:
+    """The words after a value that still belong to its statement."""
+    if re.match(r"\s*(?:,|and|or|;|:)", tail):
+        return ""
+    ends = _ENDS if " between " not in tail else re.compile(r"(?:, |; |: |\()")
+    kept = ends.split(tail, maxsplit=1)[0].strip(" .,")
+    if find_quantities(kept) and len(kept.split()) > 6:
+        return ""
+    return "" if any(is_verb_form(word) for word in kept.split()[:1]) else kept
+
+
+def joined(left: str, right: str) -> str:
+    """Two phrases with one space between them; either may be empty."""
+    return " ".join(f"{left} {right}".split())
+
+
+def in_relative(text: str) -> bool:
+    """Whether words that open a clause of their own stand before a value."""
+    return re.search(r"\b(?:that|which|who|whose|when|if)\b", text) is not None

@@ -6,10 +6,17 @@ from dataclasses import replace
 
 from sfta.raft.corpus import bag
 from sfta.raft.extraction.clauses import Clause
+from sfta.raft.extraction.count_facts import count_facts, interval_facts, maximum_facts
 from sfta.raft.extraction.facts import Fact, fact
-from sfta.raft.extraction.lexicon import NUMBER_WORDS, PREPOSITIONS, is_verb_form
+from sfta.raft.extraction.lexicon import PREPOSITIONS
 from sfta.raft.extraction.nouns import bare, lower_first
-from sfta.raft.extraction.quantities import EVERY, Quantity, find_quantities
+from sfta.raft.extraction.quantities import (
+    Quantity,
+    find_quantities,
+    in_relative,
+    joined,
+    kept_after,
+)
 from sfta.raft.extraction.segments import Segment
 
 _BIG = {
@@ -26,12 +33,7 @@ _EVENTS = bag(
     "reading deviation difference rise fall consumption loss time standstill sample stop"
 )
 _AFTER_VALUE = bag("long high wide deep thick apart once while higher away")
-_COUNT = re.compile(
-    rf"^(?P<number>(?:up to |at most |at least |about |the last |more than |not more than )?"
-    rf"(?:{'|'.join(NUMBER_WORDS[1:])}|\d{{1,4}}))\s+(?P<noun>[a-z][\w-]*(?: [a-z][\w-]*)*)"
-)
 _OF = re.compile(r"^(?P<head>.*?)(?:an?|the) (?P<noun>(?:[\w-]+ ){0,2}[\w-]+) of$")
-_ENDS = re.compile(r"(?:, | and | or |; |: |\(| while | during which | but )")
 _PLAIN = frozenset({"length", "volume", "mass", "percentage"})  # "to what value", not "length"
 _TIMES = {
     "for": "for how long", "": "how long", "after": "after what time",
@@ -47,10 +49,10 @@ _PREPOSITION = {
 
 def quantity_facts(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
     """Facts of the first value and the first interval of a clause."""
-    yield from _interval(segment, clause, main)
-    yield from _maximum(segment, clause, main)
-    yield from _count(segment, clause, main)
-    found = [q for q in find_quantities(main) if not _in_relative(main[: q.start])]
+    yield from interval_facts(segment, clause, main)
+    yield from maximum_facts(segment, clause, main)
+    yield from count_facts(segment, clause, main)
+    found = [q for q in find_quantities(main) if not in_relative(main[: q.start])]
     if clause.negative:
         return
     if found:
@@ -110,71 +112,13 @@ def _subject_value(segment: Segment, clause: Clause, main: str) -> Iterator[Fact
     thing = match["thing"].strip()
     own = thing if value.kind in thing else f"{kind} of the {thing}"
     where = tail if tail.split()[:1] and tail.split()[0] in PREPOSITIONS else ""
-    subject = _joined(f"the {own}", where)
+    subject = joined(f"the {own}", where)
     yield fact("value", chunk, segment.quote, value.text, subject=subject, bare=bare(subject),
                be="is", has="has", big=_size_word(subject), label="value")  # fmt: skip
 
 
-def _in_relative(text: str) -> bool:
-    return re.search(r"\b(?:that|which|who|whose|when|if)\b", text) is not None
-
-
-def _interval(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
-    match = EVERY.search(main)
-    if match is None or clause.negative or _in_relative(main[: match.start()]):
-        return
-    rest = _joined(main[: match.start()], _kept(main[match.end() :]))
-    if len(find_quantities(rest)) > 1 or re.search(r"\b(?:or|and)$", rest):
-        return
-    yield fact("wh", segment.source.chunk, segment.quote, match.group(), wh="how often",
-               inverted=clause.inverted(rest), declared=clause.declared(rest),
-               label="interval")  # fmt: skip
-
-
-def _maximum(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
-    """The value that must not be exceeded."""
-    values = find_quantities(main)
-    if clause.verb != "exceed" or not clause.negative or not values or values[0].start:
-        return
-    subject = _joined(lower_first(clause.subject), _kept(main[values[0].end :]))
-    yield fact("maximum", segment.source.chunk, segment.quote, values[0].text, subject=subject,
-               bare=bare(subject))  # fmt: skip
-
-
-def _count(segment: Segment, clause: Clause, main: str) -> Iterator[Fact]:
-    match = _COUNT.match(main)
-    if match is None or clause.passive or not clause.verb or clause.auxiliary in ("is", "are"):
-        return
-    noun = _noun_phrase(match["noun"])
-    if not noun or not noun.endswith("s") or find_quantities(main[: match.end()]):
-        return
-    tail = main[match.start("noun") + len(noun) :]
-    if kind := re.match(r" of [\w-]+", tail):
-        noun, tail = noun + kind[0], tail[kind.end() :]
-    rest = _kept(tail)
-    yield fact("wh", segment.source.chunk, segment.quote, match["number"],
-               wh=f"how many {noun}", inverted=clause.inverted(rest),
-               declared=clause.declared(rest), label="count")  # fmt: skip
-
-
-def _noun_phrase(text: str) -> str:
-    """The nouns at the front of a text."""
-    taken: list[str] = []
-    for word in text.split():
-        if (
-            word in PREPOSITIONS
-            or word in ("and", "or", "that", "which")
-            or word.endswith("ed")
-        ):
-            break
-        taken.append(word)
-        if word.endswith("s") and not word.endswith("ss"):
-            break
-    return " ".join(taken)
-
-
 def _value(segment: Segment, clause: Clause, main: str, value: Quantity) -> Iterator[Fact]:
-    head, tail = main[: value.start].strip(), _kept(main[value.end :])
+    head, tail = main[: value.start].strip(), kept_after(main[value.end :])
     if re.search(r"[,;:]|\band\b|\bby \w+ing\b", head.replace("between", "")):
         return
     plain = clause.auxiliary in ("is", "are") and not clause.verb
@@ -205,7 +149,7 @@ def _asked_value(
         share = value.kind == "percentage"
         word = f"what percentage of {amount}" if share else f"how much {amount}"
         tail = f"at {tail}" if tail else ""
-    rest = _joined(before, tail)
+    rest = joined(before, tail)
     return fact("wh", chunk, quote, value.text, wh=word, inverted=clause.inverted(rest),
                 declared=clause.declared(rest), label=label)  # fmt: skip
 
@@ -230,8 +174,8 @@ def _plain_value(
     segment: Segment, clause: Clause, tail: str, value: Quantity
 ) -> Iterator[Fact]:
     subject = lower_first(clause.subject)
-    full = _joined(subject, tail) if len(tail.split()) <= 5 else subject
-    full = _joined(full, lower_first(clause.intro)) if clause.intro else full
+    full = joined(subject, tail) if len(tail.split()) <= 5 else subject
+    full = joined(full, lower_first(clause.intro)) if clause.intro else full
     if clause.adverbs and clause.adverbs != "be":
         return
     if clause.adverbs == "be":
@@ -295,18 +239,3 @@ def _object_word(value: Quantity, clause: Clause) -> tuple[str, str, str] | None
     if active and clause.auxiliary in ("", "must", "may", "can"):
         return f"what {value.kind}", "", "value"
     return None
-
-
-def _kept(tail: str) -> str:
-    """The words after a value that still belong to the statement."""
-    if re.match(r"\s*(?:,|and|or|;|:)", tail):
-        return ""
-    ends = _ENDS if " between " not in tail else re.compile(r"(?:, |; |: |\()")
-    kept = ends.split(tail, maxsplit=1)[0].strip(" .,")
-    if find_quantities(kept) and len(kept.split()) > 6:
-        return ""
-    return "" if any(is_verb_form(word) for word in kept.split()[:1]) else kept
-
-
-def _joined(left: str, right: str) -> str:
-    return " ".join(f"{left} {right}".split())

@@ -191,6 +191,9 @@ def end_of_phrase(text: str) -> str:
 def is_reported(clause: Clause) -> bool:
     """Whether the clause is about the document itself ("This manual describes ...")."""
     return (
-        re.match(r"(?:The|This) (?:manual|handbook|table|figure|list)\b", clause.subject)
+        re.match(
+            r"(?:(?:The|This) (?:manual|handbook|table|figure|list)|(?:Table|Figure) \d)",
+            clause.subject,
+        )
         is not None
     )

@@ -145,6 +145,8 @@ def _tail_facts(
     chunk, quote = segment.source.chunk, segment.quote
     cut = clause_end(text)
     if word in ("because", "since", "so that"):
+        if clause.negative and f", {word}" not in segment.quote:
+            return  # "is not done because ..." may deny the reason instead of the deed
         answer = f"{word} {cut}" if word != "since" else cut
         yield fact("why", chunk, quote, answer, inverted=clause.inverted(main),
                    declared=clause.declared(main))  # fmt: skip

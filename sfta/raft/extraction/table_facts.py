@@ -128,7 +128,7 @@ def _part_row(
         name = [row.cells[i] for i, k in enumerate(classes) if k == "name"]
         yield fact("part_number", row.chunk, row.quote, key, bare=cell,
                    thing=f"{_article(name[0]) if name else 'the part'} for {cell}")  # fmt: skip
-    else:
+    elif not cell.isdigit():
         yield from _general(row, keys, classes, column)
 
 
