@@ -40,7 +40,7 @@ evaluate:
   resamples: 1000
   min_token_f1: null
   min_refusal_f1: null
-  max_over_refusal: null
+  max_over_refusal: 1.0
   min_quote_validity: null
   beat_baseline: false
   beat_trivial: false

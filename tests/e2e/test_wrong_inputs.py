@@ -78,13 +78,13 @@ def test_a_base_model_that_the_converter_does_not_know(folder, tiny_base, tmp_pa
     config = (strange / "config.json").read_text("utf-8")
     changed = config.replace("LlamaForCausalLM", "UnheardOfForCausalLM")
     (strange / "config.json").write_text(changed, "utf-8")
-    done = sfta("run", "recipe.yaml", "--set", f"model.base={strange}", cwd=folder)
+    done = sfta("export", "recipe.yaml", "--set", f"model.base={strange}", cwd=folder)
     refuses(done, 2, "UnheardOfForCausalLM")
     assert not (folder / "runs").exists()
 
 
 def test_a_base_model_that_is_not_there(folder):
-    done = sfta("run", "recipe.yaml", "--set", "model.base=./no-such-model", cwd=folder)
+    done = sfta("export", "recipe.yaml", "--set", "model.base=./no-such-model", cwd=folder)
     refuses(done, 2, "no-such-model")
     assert not (folder / "runs").exists()
 
@@ -100,7 +100,7 @@ def small_disk(tmp_path):
     """A disk with room for nothing."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(disk)]
     if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode != 0:
         pytest.skip("mounting a small disk needs root")
     yield disk

@@ -86,17 +86,18 @@ def test_keys_without_a_default_are_marked(text):
     assert {"name", "sources", "base"} <= given_keys
 
 
-def test_explanations_stay_within_the_width(text):
-    long = [line for line in text.splitlines() if len(line) > WIDTH and line.lstrip()[0] == "#"]
-    assert [line for line in long if "://" not in line and "[" not in line] == []
+def test_explanations_of_the_keys_in_force_stay_within_the_width(text):
+    own = [line for line in text.splitlines() if line.lstrip().startswith("# ")]
+    assert [line for line in own if len(line) > WIDTH and "#" not in line.lstrip()[1:]] == []
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_has_its_section_with_an_example(commands, name):
+def test_every_command_has_its_section_and_its_example(commands, name):
     _, _, rest = commands.partition(f"### `sfta {name}`\n")
-    section = rest.partition("\n### ")[0]
+    section = rest.partition("\n##")[0]
     assert section.lstrip().startswith(f"```text\nUsage: sfta {name} ")
     assert section.count("```") == 2
+    assert "Example: sfta " in section
 
 
 def test_the_device_s_commands_are_there_too(commands):
@@ -155,15 +156,9 @@ def test_an_alternative_is_yaml_once_its_comment_signs_are_gone():
     start = lines.index("# choice:")
     block = [line[2:] for line in lines[start:] if line.startswith("#  ")]
     shape = yaml.safe_load("\n".join(["choice:", *block]))["choice"]
-    assert (
-        shape
-        == {
-            "kind": "large",
-            "address": "...",
-            "inner": {"kind": "small", "share": 0.5, "names": []},
-        }
-        or shape["kind"] == "large"
-    )
+    assert list(shape) == ["kind", "address", "inner"]
+    assert (shape["kind"], shape["address"]) == ("large", "...")
+    assert shape["inner"]["share"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sfta.adapters import gguf_weights, hub
@@ -43,6 +43,11 @@ def base(packaged):
 @pytest.fixture(scope="session")
 def tokenizer(base):
     return hub.load_tokenizer(base)
+
+
+@pytest.fixture(scope="session")
+def tokenize(tokenizer):
+    return hub.hf_tokenize(tokenizer)
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +87,22 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
+
+
+def bytes_without_a_token(tokenizer):
+    """SmolLM2 has no token for 21 bytes: of control characters and of unassigned planes.
+
+    The two libraries drop such a byte at different moments; ingest removes the characters.
+    """
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    spelling = {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(hidden)}
+    return {b for b in range(256) if spelling[b] not in tokenizer.get_vocab()}
+
+
+@pytest.fixture(scope="session")
+def unspellable(tokenizer):
+    return bytes_without_a_token(tokenizer)
 
 
 def keep_in_hub_cache(cache, name, commit):
@@ -282,15 +303,20 @@ def test_token_ids_are_those_of_llama_cpp(tokenizer, native, text, special):
 
 @calmly
 @given(st.text(max_size=60), st.booleans())
-def test_token_ids_are_equal_for_any_text(tokenizer, native, text, special):
-    clean = text.replace("\0", "")
-    assert hub.hf_tokenize(tokenizer)(clean, special) == native.tokenize(clean, special)
+def test_token_ids_are_equal_for_any_text(tokenize, native, unspellable, text, special):
+    assume(not unspellable & set(text.encode()) and "\0" not in text)
+    assert tokenize(text, special) == native.tokenize(text, special)
+
+
+def test_a_letter_of_any_living_script_can_be_spelled(unspellable):
+    letters = "aäßžδж א ع अ ก 中 あ 한 🚀 €µ°"
+    assert not unspellable & set(letters.encode())
 
 
 @calmly
 @given(st.sampled_from(["<|im_start|>", "<|im_end|>", "<|endoftext|>"]), st.text(max_size=20))
-def test_text_never_becomes_a_control_token(tokenizer, spelling, around):
-    ids = hub.hf_tokenize(tokenizer)(around + spelling + around, False)
+def test_text_never_becomes_a_control_token(tokenizer, tokenize, spelling, around):
+    ids = tokenize(around + spelling + around, False)
     assert not set(ids) & set(tokenizer.all_special_ids)
 
 
