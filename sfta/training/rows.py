@@ -88,12 +88,17 @@ def within_length(
     """Rows that fit, and rows that do not: nothing is cut.
 
     Raises:
-        ConfigError: no row is left, or more rows than the share are too long.
+        ConfigError: there is no row, none is left, or more than the share are too long.
     """
+    if not rows:
+        raise ConfigError(
+            "a split that training needs holds no row",
+            hint="Raise generate.max_rows, or the shares of generate.split.",
+        )
     fit = [row for row in rows if row.length <= context_tokens]
     long = [row for row in rows if row.length > context_tokens]
     if not fit or len(long) > too_long_share * len(rows):
-        longest = max((row.length for row in rows), default=0)
+        longest = max(row.length for row in rows)
         raise ConfigError(
             f"{len(long)} of {len(rows)} rows are longer than train.context_tokens ="
             f" {context_tokens}; the longest has {longest} tokens",

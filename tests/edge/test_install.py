@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+import sfta_edge
 from sfta_edge.manifest import MANIFEST
 from sfta_edge.seal import seal
 from sfta_edge.signature import open_verified, public_pem
@@ -35,9 +36,11 @@ NEEDED = (
     *("mktemp", "cp", "rm", "mkdir", "dirname", "uname", "getconf", "tail", "wc", "id", "sync"),
 )
 # Stands for the real package: the same commands, found where the tests run.
+# An editable install puts a finder, not a folder, on the path.
+SOURCES = str(Path(sfta_edge.__file__).parents[1])
 PROGRAM = f"""
 import sys
-sys.path[1:1] = {sys.path!r}
+sys.path[1:1] = {[SOURCES, *sys.path]!r}
 import click
 from sfta_edge.cli.install import command
 from sfta_edge.errors import SftaError

@@ -113,3 +113,8 @@ def test_too_many_long_rows_stop_the_run(encoder):
         ConfigError, match=r"1 of 1 rows are longer than train\.context_tokens = 50"
     ):
         within_length(rows, context_tokens=50, too_long_share=0.5)
+
+
+def test_an_empty_split_says_so():
+    with pytest.raises(ConfigError, match="holds no row"):
+        within_length([], context_tokens=400, too_long_share=0.1)
