@@ -55,6 +55,13 @@ def history_lines(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
+def last_validation(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The validation figures of the last step; None if it was not validated."""
+    last = max((line["step"] for line in history), default=0)
+    found = [line for line in history if line["step"] == last and "eval_loss" in line]
+    return found[-1] if found else None
+
+
 def last_loss(history: list[dict[str, Any]], steps: int = 10) -> float:
     """Mean training loss of the last steps; one step alone is noise."""
     losses = [line["loss"] for line in history if "loss" in line][-steps:]

@@ -15,7 +15,13 @@ from sfta.training import watching
 from sfta.training.config import LoraSettings, ModelConfig, TrainConfig
 from sfta.training.model import Precision, choose_precision, lora_config
 from sfta.training.trainer import COMPLETE
-from sfta.training.watching import Watch, history_lines, last_loss, write_history
+from sfta.training.watching import (
+    Watch,
+    history_lines,
+    last_loss,
+    last_validation,
+    write_history,
+)
 
 LOSSES = st.floats(0, 100, allow_nan=False)
 
@@ -196,3 +202,15 @@ def test_a_written_history_reads_back_exactly(tmp_path_factory, losses):
     lines = [{"step": n, "epoch": n / 2, "loss": loss} for n, loss in enumerate(losses)]
     write_history(path, lines)
     assert [json.loads(line) for line in path.read_text("utf-8").splitlines()] == lines
+
+
+def test_a_step_that_was_validated_is_not_validated_again():
+    log = [
+        {"step": 1, "loss": 2.0},
+        {"step": 2, "eval_loss": 0.9},
+        {"step": 2, "eval_loss": 0.8},
+        {"step": 3, "loss": 0.7},
+    ]
+    assert last_validation(log[:3]) == log[2]
+    assert last_validation(log) is None
+    assert last_validation([]) is None
