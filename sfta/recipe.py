@@ -10,7 +10,7 @@ from sfta.core.config import Section, build, override, read_yaml
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
 from sfta.evaluation.config import EvaluateConfig
 from sfta.raft.config import GenerateConfig, PromptConfig
-from sfta.stages.config import BundleConfig, ExportConfig
+from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig
 from sfta.training.config import ModelConfig, TrainConfig
 
 
@@ -37,6 +37,8 @@ class Recipe(Section):
     """How training rows are made."""
     train: TrainConfig = TrainConfig()
     """How the model learns."""
+    merge: MergeConfig = MergeConfig()
+    """How the adapter becomes part of the model."""
     export: ExportConfig = ExportConfig()
     """What is made for the device."""
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -1,8 +1,9 @@
 """An adapter and its base model become one model in the base model's number format.
 
-The sum is made in float32 on the unquantized base, one weight at a time. An adapter that was
-trained on a quantized base (QLoRA, arXiv 2305.14314) is merged into the 16-bit one as well:
-quantizing the sum afterwards loses less than adding to weights that were quantized before.
+The sum is made in float32 and kept in 16 bits, one weight at a time. An adapter that was
+trained on a quantized base (QLoRA, arXiv 2305.14314) is added to the values that base had in
+training, see `nf4`: the sum is the model that was trained and validated. Nothing is added to
+packed 4-bit weights, which would round the adapter away.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_export.lora import Update, read_updates
+from sfta_export.nf4 import QuantizedBase
 from sfta_export.tensors import TensorInfo, list_tensors, write_tensors
 
 WEIGHTS = "model.safetensors"
@@ -30,13 +32,17 @@ class Merged:
     """Weights in the model."""
     changed: int
     """Weights the adapter changed."""
+    as_trained: int
+    """Weights with the values that 4-bit training gave them."""
     relative_change: float
     """Norm of all updates over the norm of the weights they changed."""
     size: int
     """Bytes of the weights."""
 
 
-def merge(base_dir: Path, adapter_dir: Path, out: Path) -> Merged:
+def merge(
+    base_dir: Path, adapter_dir: Path, out: Path, *, quantized: QuantizedBase | None = None
+) -> Merged:
     """Write the merged model, its settings and the base model's tokenizer into `out`.
 
     Same inputs, same bytes.
@@ -45,24 +51,29 @@ def merge(base_dir: Path, adapter_dir: Path, out: Path) -> Merged:
         base_dir: Unquantized model in Hugging Face form; shards are joined.
         adapter_dir: Adapter as PEFT saves it.
         out: Existing folder.
+        quantized: Weights that take the values they had in 4-bit training; None: all keep
+            their own.
 
     Raises:
         ConfigError: the base is quantized, or the adapter is of a kind that cannot be merged.
         IntegrityError: the adapter does not fit the base, or the sum is no finite number.
     """
     base, updates = check_fit(base_dir, adapter_dir)
-    norms = _Norms()
+    norms, rounded = _Norms(), _rounded(quantized, base)
     with ExitStack() as stack:
         read = _reader(stack)
 
         def merged(name: str) -> Any:
             weight = read(base[name])
+            if quantized is not None and name in rounded:
+                weight = quantized.as_trained(weight)
             update = updates.get(name)
             return weight if update is None else _added(weight, update, read, norms)
 
         write_tensors(out / WEIGHTS, base.values(), merged)
     _copy_settings(base_dir, out)
-    return Merged(len(base), len(updates), norms.ratio, (out / WEIGHTS).stat().st_size)
+    size = (out / WEIGHTS).stat().st_size
+    return Merged(len(base), len(updates), len(rounded), norms.ratio, size)
 
 
 def check_fit(
@@ -88,6 +99,17 @@ def check_fit(
             hint="Give the base model that the adapter was trained on.",
         )
     return base, updates
+
+
+def _rounded(quantized: QuantizedBase | None, base: dict[str, TensorInfo]) -> frozenset[str]:
+    if quantized is None:
+        return frozenset()
+    if unknown := sorted(set(quantized.weights) - base.keys()):
+        raise IntegrityError(
+            f"the adapter was not trained on this base: no weight {unknown[0]}",
+            hint="Give the base model that the adapter was trained on.",
+        )
+    return frozenset(quantized.weights)
 
 
 class _Norms:

@@ -1,4 +1,4 @@
-"""Settings of exporting the model and of putting the bundle together."""
+"""Settings of merging the adapter, exporting the model and of putting the bundle together."""
 
 from typing import Annotated, Literal, Self
 
@@ -26,6 +26,14 @@ Scheme = Literal[
     "Q2_K",
 ]
 PythonVersion = Annotated[str, Field(pattern=r"^3\.\d{1,2}$")]
+
+
+class MergeConfig(Section):
+    """How the adapter becomes part of the model."""
+
+    base: Literal["as_trained", "original"] = "as_trained"
+    """What an adapter from 4-bit training is added to, in 16 bits either way: the values that
+    the base had in training, or those it had before it was quantized."""
 
 
 class ExportConfig(Section):

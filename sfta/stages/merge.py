@@ -1,4 +1,4 @@
-"""Stage merge: adapter -> model, in 16 bits on the unquantized base."""
+"""Stage merge: adapter -> model, in 16 bits."""
 
 import shutil
 from dataclasses import asdict
@@ -8,13 +8,16 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta_edge.prompt import PROMPT_FILE
 from sfta_export.merge import merge
+from sfta_export.nf4 import QuantizedBase
 
 
 def run(job: Job[Recipe]) -> Metrics:
     """Merge the adapter into its base; the prompt contract goes along."""
     adapter = job.inputs["adapter"]
     base = hub.resolve_model(job.recipe.model.base, job.runtime.cache)
-    merged = merge(base, adapter.path, job.out)
+    as_trained = job.recipe.merge.base == "as_trained"
+    quantized = QuantizedBase.read(adapter.path) if as_trained else None
+    merged = merge(base, adapter.path, job.out, quantized=quantized)
     shutil.copyfile(adapter.file(PROMPT_FILE), job.out / PROMPT_FILE)
     return asdict(merged)
 
@@ -27,7 +30,8 @@ STAGE = Stage(
     name="merge",
     needs=("adapter",),
     makes="model",
-    sections=("model",),
+    sections=("model", "merge"),
     run=run,
+    revision=2,
     external=_external,
 )

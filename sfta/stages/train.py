@@ -69,7 +69,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
         loop.train(resume_from_checkpoint=str(resume) if resume else None)
-        final = loop.evaluate()
+        final = watching.last_validation(loop.state.log_history) or loop.evaluate()
     _save_adapter(model, job.out)
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
@@ -94,7 +94,11 @@ def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str,
 
 def _save_adapter(model: Any, out: Path) -> None:
     """Only weights and configuration; the base is named by its content, not by a local path."""
+    from sfta.training.model import quantized_base
+
     model.save_pretrained(out)
+    if (quantized := quantized_base(model)) is not None:
+        quantized.write(out)
     (out / "README.md").unlink(missing_ok=True)
     path = out / "adapter_config.json"
     config = json.loads(path.read_text("utf-8"))
@@ -123,5 +127,6 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
+    revision=2,
     external=_external,
 )

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from sfta.training.config import LoraSettings, TrainConfig
 from sfta_edge.errors import ConfigError
+from sfta_export.nf4 import QuantizedBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,26 @@ def load_student(base: Path, config: TrainConfig, precision: Precision, *, seed:
             module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     return get_peft_model(model, lora_config(config.lora))
+
+
+def quantized_base(model: Any) -> QuantizedBase | None:
+    """Which base weights the model reads in 4 bits; None if it reads all in 16."""
+    from bitsandbytes.nn.modules import Linear4bit
+
+    layers: dict[str, Any] = {
+        _base_name(name): layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, Linear4bit)
+    }
+    if not layers:
+        return None
+    state = next(iter(layers.values())).weight.quant_state
+    return QuantizedBase(tuple(sorted(layers)), state.blocksize, state.nested)
+
+
+def _base_name(module: str) -> str:
+    """A weight's name in the base model, from the module that PEFT has wrapped."""
+    return module.removeprefix("base_model.model.").removesuffix(".base_layer") + ".weight"
 
 
 def lora_config(settings: LoraSettings) -> LoraConfig:
