@@ -27,7 +27,7 @@ $(READY): pyproject.toml export/pyproject.toml edge/pyproject.toml constraints.t
 	@echo "setup: installing packages into .venv (2 to 5 minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt pip setuptools wheel
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt \
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt \
 	  --find-links "$$(PYTHONPATH=export:edge $(PYTHON) -m sfta_export.toolchain --cache $(CACHE) --wheels)" \
 	  --editable edge --editable export --editable '.[quickstart,dev]'
 	@touch $(READY)
