@@ -18,6 +18,7 @@ from sfta_edge.citation import Span, parse_answer
 from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Prompt, drain, require_room
 from sfta_edge.prompt import PromptContract
+from sfta_edge.quoting import Quoting, ScoringEngine, write_with_quote
 from sfta_edge.reply import Answer, CitableChunk, Citation, Locate, cite
 from sfta_edge.retriever import Box, Hit
 from sfta_edge.settings import AnswerSettings
@@ -50,13 +51,11 @@ class TextEngine(Protocol):
     ) -> Generation: ...
 
 
-class StreamingEngine(TextEngine, Protocol):
-    """An engine that gives text as it is written."""
-
-    def stream(self, prompt: Prompt, limits: Limits) -> Generator[str, None, Generation]: ...
+class StreamingEngine(TextEngine, ScoringEngine, Protocol):
+    """An engine that gives text as it is written, and compares texts."""
 
 
-class ParallelEngine(TextEngine, Protocol):
+class ParallelEngine(StreamingEngine, Protocol):
     """An engine that writes several answers at once."""
 
     def generate_many(
@@ -89,7 +88,7 @@ class _Request:
 
 
 def answer_from_chunks(
-    engine: TextEngine,
+    engine: StreamingEngine,
     contract: PromptContract,
     chunks: Sequence[CitableChunk],
     question: str,
@@ -102,12 +101,12 @@ def answer_from_chunks(
     """
     settings = settings or AnswerSettings()
     request = _request(engine, contract, chunks, question, settings)
-    generation = engine.generate(
-        request.prompt,
-        max_tokens=settings.max_tokens,
+    limits = Limits(
+        settings.max_tokens,
         deadline=settings.deadline_seconds,
         first_token_bias=request.bias,
     )
+    generation = drain(_written(engine, contract, request, settings, limits))
     return _answer(request, generation, contract)
 
 
@@ -121,9 +120,14 @@ def answer_many(
 ) -> list[Answer]:
     """`answer_from_chunks` for many pairs of chunks and question, several at once.
 
+    With chosen quotes it is one after the other: most of the time goes into comparing.
     Deadlines do not apply: the time of one answer depends on its neighbours.
     """
     settings = settings or AnswerSettings()
+    if settings.choose_quotes:
+        alone = replace(settings, deadline_seconds=None)
+        return [_reported(answer_from_chunks(engine, contract, *case, alone), on_done)
+                for case in cases]  # fmt: skip
     requests = [_request(engine, contract, *case, settings) for case in cases]
     generations = engine.generate_many(
         [request.prompt for request in requests],
@@ -179,7 +183,7 @@ class Answerer:
             first_token_bias=request.bias,
             started=started,
         )
-        generation = yield from self.engine.stream(request.prompt, limits)
+        generation = yield from _written(self.engine, self.contract, request, settings, limits)
         answer = _answer(request, generation, self.contract, self.retriever.boxes)
         total = (time.monotonic() - started) * 1000
         timings = {"retrieve": retrieved, **answer.timings_ms, "total": total}
@@ -196,6 +200,27 @@ class Answerer:
             finish_reason="stop",
             timings_ms={"retrieve": retrieved_ms, "total": retrieved_ms},
         )
+
+
+def _written(
+    engine: StreamingEngine,
+    contract: PromptContract,
+    request: _Request,
+    settings: AnswerSettings,
+    limits: Limits,
+) -> Generator[str, None, Generation]:
+    """The completion: its quote chosen or written, as the settings say."""
+    if not settings.choose_quotes:
+        return (yield from engine.stream(request.prompt, limits))
+    threshold = settings.refusal_threshold
+    asked = Quoting(contract, request.prompt, request.chunks, threshold)
+    return (yield from write_with_quote(engine, asked, limits))
+
+
+def _reported(answer: Answer, on_done: Callable[[], None] | None) -> Answer:
+    if on_done is not None:
+        on_done()
+    return answer
 
 
 def _request(

@@ -31,6 +31,8 @@ class Shape:
     threads: int = 1
     pooled: bool = False
     """Gives one embedding per sequence instead of logits."""
+    outputs: int = 1
+    """Rows of logits that one batch may give; there is always one for each sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,9 @@ class Context:
         params.n_ctx = shape.tokens
         params.n_batch = params.n_ubatch = shape.batch
         params.n_seq_max = shape.sequences
-        # One row of logits per sequence is read; by default room for one per token is taken.
-        params.n_outputs_max = shape.batch if shape.pooled else shape.sequences
+        # By default room for one row of logits per token is taken.
+        rows = max(shape.sequences, shape.outputs)
+        params.n_outputs_max = shape.batch if shape.pooled else rows
         params.n_threads = params.n_threads_batch = shape.threads
         params.embeddings = shape.pooled
         params.kv_unified = shape.pooled

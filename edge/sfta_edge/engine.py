@@ -27,6 +27,7 @@ from sfta_edge.generation import (
     Generation,
     Limits,
     Prompt,
+    Scored,
     TextStream,
     Timings,
     as_segments,
@@ -36,6 +37,7 @@ from sfta_edge.generation import (
 from sfta_edge.model import Model
 from sfta_edge.parallel import ParallelRun
 from sfta_edge.prefill import PIECE, PromptMemory, first_token_scores
+from sfta_edge.scoring import SCORED, log_softmax, score_option
 
 _PARALLEL = 8
 
@@ -71,7 +73,8 @@ class Engine:
             )
         self.context_tokens = min(context_tokens, self.model.trained_context)
         """Tokens of prompt and answer that fit."""
-        shape = Shape(self.context_tokens, min(PIECE, self.context_tokens), 1, self.threads)
+        batch = min(PIECE, self.context_tokens)
+        shape = Shape(self.context_tokens, batch, 1, self.threads, outputs=min(SCORED, batch))
         self._context = Context(self.model, shape)
         self._memory = PromptMemory(self._context)
         self._lock = threading.Lock()
@@ -134,6 +137,30 @@ class Engine:
             text, tokens, reason = yield from self._decode(count, read.row, limits)
             timings = Timings(prefill_ms, (time.monotonic() - ready) * 1000)
         return Generation(text, tokens, reason, count, read.reused, timings, scores)
+
+    def score(self, prompt: Prompt, options: Sequence[Sequence[int]], limits: Limits) -> Scored:
+        """How likely each option comes after the prompt. Nothing of an option stays in memory.
+
+        Raises:
+            ContextOverflowError: prompt and longest option do not fit.
+            ConfigError: an empty prompt or option, or a recurrent model: it cannot step back.
+        """
+        segments, began = as_segments(prompt), time.monotonic()
+        count = sum(map(len, segments))
+        require_room(count, max(map(len, options), default=0), self.context_tokens)
+        with self._turn(limits) as got_it:
+            if not got_it:
+                return Scored((), count, interrupted="deadline")
+            read = self._memory.prefill(segments, limits)
+            reason, scores = read.interrupted, list[tuple[float, ...]]()
+            if reason is None:
+                start = log_softmax(self._context.logits(read.row))
+                for option in options:
+                    if reason := limits.interruption():
+                        break
+                    scores.append(score_option(self._context, option, count, start))
+        spent = (time.monotonic() - began) * 1000
+        return Scored(tuple(scores), count, read.reused, spent, reason)
 
     def logits(self, prompt: Prompt) -> Floats:
         """Logits of the token after the prompt, shape (vocabulary,)."""

@@ -48,6 +48,20 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """How likely the model finds each of several texts after a prompt."""
+
+    options: tuple[tuple[float, ...], ...]
+    """Natural logarithm of the probability of each token, for each text."""
+    prompt_tokens: int
+    reused_tokens: int = 0
+    """Prompt tokens that were still in memory."""
+    milliseconds: float = 0.0
+    interrupted: FinishReason | None = None
+    """Why it ended before the last text did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What ends a generation besides the model itself."""
 

@@ -24,6 +24,9 @@ class AnswerSettings:
     """Longest time for one question, waiting included; None: no limit."""
     refusal_threshold: float = 0.5
     """Refuse if the model's refusal score exceeds this; 0.5 is the model's own choice."""
+    choose_quotes: bool = False
+    """The model chooses its quote among the sentences of its chunks instead of writing it; the
+    refusal score then says how unlikely even the likeliest quote is."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -37,6 +40,8 @@ class AnswerSettings:
             problems.append(f"deadline_seconds must be more than 0, not {seconds!r}")
         if not (_is_number(threshold) and 0 < threshold < 1):
             problems.append(f"refusal_threshold lies between 0 and 1, not at {threshold!r}")
+        if not isinstance(self.choose_quotes, bool):
+            problems.append(f"choose_quotes must be true or false, not {self.choose_quotes!r}")
         if problems:
             raise ConfigError("answer settings: " + "; ".join(problems))
 

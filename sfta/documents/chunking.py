@@ -16,7 +16,7 @@ from functools import lru_cache
 from sfta.documents.config import ChunkConfig
 from sfta.documents.document import Block, Page
 from sfta.documents.pieces import Fits, Unit, blocks_of, filled, pieces, sections, units, words
-from sfta.documents.sentences import Span, sentences
+from sfta_edge.sentences import Span, sentences
 
 CountTokens = Callable[[str], int]
 Path = tuple[str, ...]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sfta.documents.document import Block, Page
-from sfta.documents.sentences import Span, sentences
+from sfta_edge.sentences import Span, sentences
 
 SECTION_LEVELS = 3
 _INTRO_CHARACTERS = 400

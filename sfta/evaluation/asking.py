@@ -24,6 +24,7 @@ from sfta_edge.settings import AnswerSettings
 Item = tuple[str, str, Sequence[Chunk]]
 """Question id, question, chunks."""
 
+_NEVER_ANSWER = 1e-12
 _MOST = 0.9997  # scores nearer to 0 or 1 say no more, and have no finite logit
 
 
@@ -64,12 +65,16 @@ class Asker:
     def margins(
         self, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk]
     ) -> list[Margin]:
-        """How far the model is from refusing each RAFT row, from its first token alone."""
+        """How far the model is from refusing each RAFT row; no answer is written."""
         cases = [
             ([chunks[place["chunk_id"]] for place in row["context"]], str(row["question"]))
             for row in rows
         ]
-        brief = replace(self.settings, max_tokens=1)
+        if self.settings.choose_quotes:
+            # Refusing always: the score is wanted, and no answer behind it.
+            brief = replace(self.settings, refusal_threshold=_NEVER_ANSWER)
+        else:
+            brief = replace(self.settings, max_tokens=1)
         answers = answer_many(self.engine, self.contract, cases, brief)
         return [
             Margin(_logit(answer.refusal_score), row["completion"] == self.contract.refusal)

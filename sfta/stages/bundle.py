@@ -116,6 +116,7 @@ def answer_facts(report: dict[str, Any], candidates: int) -> dict[str, Any]:
             "max_tokens": settings["max_answer_tokens"],
             "context_tokens": settings["context_tokens"],
             "refusal_threshold": settings["refusal_threshold"],
+            "choose_quotes": settings["choose_quotes"],
         }
         AnswerSettings.from_facts(facts)
     except (KeyError, ConfigError) as error:

@@ -89,7 +89,10 @@ def run(job: Job[Recipe]) -> Metrics:
         seed=job.recipe.seed,
     )
     report = write_report(evaluation, Timed(answers.milliseconds, answers.machine), job.out)
-    facts = {"refusal_threshold": answers.settings.refusal_threshold}
+    facts = {
+        "refusal_threshold": answers.settings.refusal_threshold,
+        "choose_quotes": answers.settings.choose_quotes,
+    }
     write_durably(job.out / SETTINGS_FILE, canonical_json(facts))
     log.info("%s", report["verdict"])
     return _metrics(report)
@@ -139,7 +142,11 @@ def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
     for model in sorted({arm.model for arm in arms}):
         path = _model_file(job, model)
         with Engine(path, context_tokens=config.context_tokens) as engine:
-            asker = Asker(engine, world.contract, plain)
+            chosen = model == "raft" and config.choose_quotes
+            settings = replace(plain, choose_quotes=chosen)
+            asker = Asker(engine, world.contract, settings)
+            if model == "raft":
+                answers.settings = settings
             if model == "raft" and config.calibration_rows:
                 asker = _calibrated(job, asker, world.chunks, answers)
             for arm in (arm for arm in arms if arm.model == model):
@@ -192,6 +199,7 @@ def _conditions(
         "max_answer_tokens": config.max_answer_tokens,
         "context_tokens": config.context_tokens,
         "refusal_threshold": answers.settings.refusal_threshold,
+        "choose_quotes": answers.settings.choose_quotes,
         "calibration_rows": fitted.rows if fitted else 0,
         "resamples": config.resamples,
         "inputs": {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())},
@@ -258,6 +266,7 @@ STAGE = Stage(
     makes="report",
     sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sfta.documents.document import Fragment, PageWriter, UnreadableError
 from sfta.documents.media import decode, media_type
 from sfta.documents.pieces import blocks_of, filled, pieces, sections, units, words
-from sfta.documents.sentences import sentences
 from sfta.documents.spelling import clean, invisible, join_lines, superscript, words_of
+from sfta_edge.sentences import sentences
 
 KINDS = ["heading", "paragraph", "list", "table", "caption", "code"]
 blocks = st.lists(

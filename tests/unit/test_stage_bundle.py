@@ -39,6 +39,7 @@ REPORT = {
         "max_answer_tokens": 150,
         "context_tokens": 2048,
         "refusal_threshold": 0.25,
+        "choose_quotes": True,
     },
     "arms": {
         "raft_rag": {
@@ -209,6 +210,7 @@ def test_the_facts_say_how_to_answer_and_where_it_comes_from(job, public):
         "max_tokens": 150,
         "context_tokens": 2048,
         "refusal_threshold": 0.25,
+        "choose_quotes": True,
     }
     assert (facts["name"], facts["counter"]) == ("manuals", 4)
     assert facts["compat"]["python"] == ["3.11"]
@@ -271,6 +273,7 @@ def test_a_report_on_another_model_is_refused(job, tmp_path, kind):
         {"max_answer_tokens": "many"},
         {"refusal_threshold": None},
         {"refusal_threshold": 1.5},
+        {"choose_quotes": "yes"},
         {"context_tokens": -1},
     ],
 )

@@ -141,6 +141,13 @@ class FakeEngine:
         sentence = line.partition(".")[0]
         return CONTRACT.completion([(number, sentence)], sentence.split()[-1]), margin
 
+    def stream(self, prompt, limits):
+        done = self.generate(
+            prompt, max_tokens=limits.max_tokens, first_token_bias=limits.first_token_bias
+        )
+        yield done.text
+        return done
+
     def generate_many(self, prompts, *, max_tokens, first_token_bias=None, on_done=None):
         return [
             self.generate(p, max_tokens=max_tokens, first_token_bias=first_token_bias)
@@ -294,6 +301,7 @@ def make_recipe(root, **changes):
                 "questions": "questions.jsonl",
                 "resamples": 1000,
                 "timed_questions": 3,
+                "choose_quotes": False,
                 **changes,
             },
         }
@@ -382,7 +390,10 @@ def test_the_refusal_threshold_is_fitted_on_validation_rows_alone(world):
 def test_without_calibration_the_models_own_choice_stands(world):
     job = make_job(world, calibration_rows=0)
     metrics = evaluate.run(job)
-    assert read(job.out / "answer_settings.json") == {"refusal_threshold": 0.5}
+    assert read(job.out / "answer_settings.json") == {
+        "refusal_threshold": 0.5,
+        "choose_quotes": False,
+    }
     assert metrics["over_refusal"] == 1.0
     assert metrics["verdict"].startswith("Do not ship")
 

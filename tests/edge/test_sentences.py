@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfta.documents.sentences import sentences
+from sfta_edge.sentences import sentences
 
 
 def split(text):
