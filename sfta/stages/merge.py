@@ -12,15 +12,15 @@ from sfta_export.merge import merge
 
 def run(job: Job[Recipe]) -> Metrics:
     """Merge the adapter into its base; the prompt contract goes along."""
-    adapter = job.inputs["adapter"]
-    base = hub.resolve_model(job.recipe.model.base, job.runtime.cache)
+    recipe, adapter = job.recipe, job.inputs["adapter"]
+    base = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
     merged = merge(base, adapter.path, job.out)
     shutil.copyfile(adapter.file(PROMPT_FILE), job.out / PROMPT_FILE)
     return asdict(merged)
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    return {"base": hub.model_identity(recipe.model.base)}
+    return {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
 
 
 STAGE = Stage(
