@@ -14,6 +14,7 @@ from sfta.adapters import wheelhouse
 from sfta.adapters.wheelhouse import Wheelhouse
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.evaluation.verdict import ALWAYS
 from sfta.recipe import Recipe
 from sfta.stages.cards import ModelFacts, data_card, model_card
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
@@ -64,20 +65,22 @@ def passing_report(artifact: Artifact, scheme: str) -> dict[str, Any]:
     """The report, if it allows this model file to ship.
 
     Raises:
-        SftaError: a gate failed, or another file was measured.
+        SftaError: a gate failed or is not there, or another file was measured.
         IntegrityError: the report cannot be read.
     """
     try:
         report: dict[str, Any] = json.loads(artifact.file("report.json").read_bytes())
         failed = [gate["name"] for gate in report["gates"] if gate["passed"] is not True]
+        missing = ALWAYS - {gate["name"] for gate in report["gates"]}
+        failed += [f"{name} is missing" for name in sorted(missing)]
         passed, measured = report["passed"], report["settings"]["scheme"]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the report in {artifact.path} is not readable: {error}"
         ) from error
-    if failed or passed is not True or not report["gates"]:
+    if failed or passed is not True:
         raise SftaError(
-            f"the report is not passed: {', '.join(failed) or 'it has no gates'}",
+            f"the report is not passed: {', '.join(failed) or 'by its own verdict'}",
             hint=f"Read {artifact.path / 'report.html'}; nothing ships below its gates.",
         )
     if measured != scheme:

@@ -29,6 +29,7 @@ CONTRACT = PromptContract(
 REPORT = {
     "gates": [
         {"name": "min_token_f1", "value": 0.71234, "bound": 0.5, "passed": True},
+        {"name": "beat_baseline", "value": 0.1, "bound": 0.0, "passed": True},
         {"name": "beat_trivial", "value": 0.2, "bound": 0.0, "passed": True},
     ],
     "passed": True,
@@ -234,7 +235,9 @@ def test_the_same_inputs_give_the_same_bytes(job, tmp_path):
     ("change", "reason"),
     [
         ({"passed": False}, "the report is not passed"),
-        ({"gates": []}, "it has no gates"),
+        ({"gates": []}, "beat_baseline is missing, beat_trivial is missing"),
+        ({"gates": REPORT["gates"][:2]}, "not passed: beat_trivial is missing"),
+        ({"gates": REPORT["gates"][::2]}, "not passed: beat_baseline is missing"),
         ({"gates": [{"name": "min_f1", "passed": False}]}, "not passed: min_f1"),
         ({"gates": [{"name": "min_f1", "passed": "yes"}]}, "not passed: min_f1"),
         ({"gates": [{"name": "a", "passed": True}], "passed": "yes"}, "not passed"),
