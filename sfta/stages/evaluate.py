@@ -260,6 +260,7 @@ STAGE = Stage(
     makes="report",
     sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

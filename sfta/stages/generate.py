@@ -225,6 +225,6 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate"),
     run=run,
-    revision=2,
+    revision=3,
     check=_problems,
 )
