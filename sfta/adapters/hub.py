@@ -22,7 +22,10 @@ PACKAGE = "package://"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?:@[\w./-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LOCAL = (".", "/", "~")
-_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*", "README.md")
+_FILES = (
+    *("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "README.md"),
+    *("LICEN[CS]E*", "COPYING*", "NOTICE*", "USE_POLICY*"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,16 @@ def resolve_settings(spec: str, cache: Path, *, root: Path | None = None) -> Pat
     if isinstance(found, _HubName):
         return _download(found, [name for name in _FILES if name != "*.safetensors"])
     return resolve_model(spec, cache, root=root)
+
+
+def local_path(spec: str, *, root: Path | None = None) -> Path | None:
+    """The folder or file on this machine that a name leads to; None for a hub name.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    found = _locate(spec, root)
+    return None if isinstance(found, _HubName) else found
 
 
 def load_tokenizer(folder: Path) -> Any:
