@@ -4,6 +4,10 @@ The same function judges a quote when rows are generated, when a model is evalua
 the device answers. A quote holds if its normalised text is a substring of the normalised
 chunk; the offsets returned are those of the chunk's own text.
 
+Two spellings are kept apart. A quote is compared with its case, because 5 mW is not 5 MW
+(`find_quote`). Words are compared without it, where the question is what a text speaks of and
+not what it says to the letter (`normalise`, `mentions`).
+
 Standard library only: this module runs on the device.
 """
 
@@ -16,6 +20,7 @@ _QUOTE_LINE = re.compile(r'^\s*\[(\d{1,4})\]\s*"(.*)"\s*$')
 _EDGE_PUNCTUATION = " \t\r\n.,;:"
 _CUT_BEFORE_NUMBER = re.compile(r"\d[.,]$|(?:^|[^\w])[-+\u00b1]$")
 _CUT_AFTER_NUMBER = re.compile(r"[.,]\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _SAME = str.maketrans(
     {
         "\u2018": "'",
@@ -86,13 +91,32 @@ def parse_answer(completion: str, *, answer_marker: str, refusal: str) -> Parsed
 def find_quote(quote: str, text: str) -> Span | None:
     """Where a quote stands in a chunk, or None.
 
-    Whitespace, case, typographic quotes and dashes, ligatures and a final full stop do not
-    count as differences; words, digits and signs do.
+    Whitespace, typographic quotes and dashes, ligatures and a final full stop do not count as
+    differences; words, digits, signs and case do. The first letter alone may have the other
+    case if it begins a plain word: a sentence starts with a capital wherever it is quoted.
     """
-    needle, _ = _normalised_with_offsets(quote.strip(_EDGE_PUNCTUATION))
-    if not needle:
-        return None
-    haystack, offsets = _normalised_with_offsets(text)
+    needle = _spelled(quote.strip(_EDGE_PUNCTUATION))[0]
+    spelled = _spelled(text)
+    found = (_place(form, *spelled) for form in (needle, _other_start(needle)) if form)
+    return next((span for span in found if span is not None), None)
+
+
+def mentions(text: str, part: str) -> bool:
+    """Whether a text holds these words in any case.
+
+    For keeping an answer out of a text, not for citing: `find_quote` is stricter.
+    """
+    needle = _spelled(part.strip(_EDGE_PUNCTUATION), fold=True)[0]
+    return bool(needle) and _place(needle, *_spelled(text, fold=True)) is not None
+
+
+def normalise(text: str) -> str:
+    """The spelling under which words are compared: as that of quotes, but without case."""
+    return _spelled(text, fold=True)[0]
+
+
+def _place(needle: str, haystack: str, offsets: Sequence[tuple[int, int]]) -> Span | None:
+    """The first occurrence that cuts no word, number or character in two."""
     at = haystack.find(needle)
     while at >= 0:
         end = at + len(needle)
@@ -102,9 +126,20 @@ def find_quote(quote: str, text: str) -> Span | None:
     return None
 
 
-def normalise(text: str) -> str:
-    """The spelling under which quotes are compared."""
-    return _normalised_with_offsets(text)[0]
+def _other_start(needle: str) -> str:
+    """The quote with its first letter in the other case; empty if that would change a word.
+
+    `The` is `the`, and `A valve` is `a valve`; mW, kPa, CV-1 and x2 keep their first letter.
+    """
+    match = _LETTERS.match(needle)
+    if match is None:
+        return ""
+    first, rest, after = needle[0], match[0][1:], needle[match.end() :]
+    alone = not rest and not (after[:1] == " " and after[1:2].isalpha())
+    if alone or rest != rest.lower() or after[:1].isdigit():
+        return ""
+    other = first.upper() if first == first.lower() else first.lower()
+    return other + needle[1:] if len(other) == 1 and other != first else ""
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
@@ -127,12 +162,15 @@ def _inside_character(offsets: Sequence[tuple[int, int]], start: int, end: int) 
     )
 
 
-def _normalised_with_offsets(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Normalised text, and for each of its characters the range it came from."""
+def _spelled(text: str, *, fold: bool = False) -> tuple[str, list[tuple[int, int]]]:
+    """Normalised text, and for each of its characters the range it came from.
+
+    With `fold`, differences of case are gone too.
+    """
     out: list[str] = []
     offsets: list[tuple[int, int]] = []
     for start, end in _clusters(text):
-        for char in _spelling(text[start:end]):
+        for char in _spelling(text[start:end], fold=fold):
             if char.isspace():
                 if not out or out[-1] == " ":
                     continue
@@ -157,8 +195,8 @@ def _clusters(text: str) -> Iterator[tuple[int, int]]:
             start = index
 
 
-def _spelling(cluster: str) -> str:
+def _spelling(cluster: str, *, fold: bool) -> str:
     if unicodedata.category(cluster[0]) == "No":
         return cluster  # 10\N{SUPERSCRIPT TWO} is not 102
-    folded = unicodedata.normalize("NFKC", cluster.translate(_SAME)).casefold()
-    return folded.translate(_SAME)
+    plain = unicodedata.normalize("NFKC", cluster.translate(_SAME))
+    return (plain.casefold() if fold else plain).translate(_SAME)

@@ -5,10 +5,14 @@ Rules this module upholds:
 - A text's vector depends on the text and the model alone: every text is computed by itself.
 - Vectors have length one. A value that is no number is refused, never stored.
 - A text longer than the model's context is cut, and counted.
+- Several texts are computed side by side, each by one thread. Threads that share a text wait for
+  each other at every layer, and spin while they wait: beside one busy process two of them were
+  thirteen times slower than one.
 """
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -45,7 +49,11 @@ class Embedder:
     """A GGUF encoder with pooling. Threads may share it; they wait for each other."""
 
     def __init__(self, model: Path, *, threads: int | None = None) -> None:
-        """Load the model; `threads` defaults to one per physical core.
+        """Load the model.
+
+        Args:
+            model: GGUF file.
+            threads: Texts computed at once. Default: one per physical core.
 
         Raises:
             ConfigError: no such file, or a model that gives no pooled embeddings.
@@ -54,9 +62,11 @@ class Embedder:
         self.model = Model(model)
         self.context_tokens = min(self.model.trained_context, _LONGEST)
         """Tokens of a text that count, begin and end token included."""
+        self._threads = threads or physical_cores()
         # An encoder attends to all tokens at once: a text has to fit into one batch.
-        tokens, workers = self.context_tokens, threads or physical_cores()
-        self._context = Context(self.model, Shape(tokens, tokens, 1, workers, pooled=True))
+        self._shape = Shape(self.context_tokens, self.context_tokens, 1, 1, pooled=True)
+        self._context = Context(self.model, self._shape)
+        self._others: list[Context] = []
         pooling = _POOLINGS.get(self._context.pooling)
         if pooling is None or not self.model.is_encoder:
             self.close()
@@ -89,9 +99,20 @@ class Embedder:
             IntegrityError: the model computes values that are no numbers.
         """
         vectors = np.zeros((len(texts), self.identity.dimension), dtype=np.float32)
+        ids = [self._ids(text) for text in texts]
         with self._lock:
-            for row, text in enumerate(texts):
-                vectors[row] = self._embed(text)
+            self.truncated += sum(cut for _, cut in ids)
+            lanes = self._lanes(len(texts))
+
+            def fill(lane: int) -> None:
+                for row in range(lane, len(texts), len(lanes)):
+                    vectors[row] = self._vector(lanes[lane], ids[row][0])
+
+            if len(lanes) == 1:
+                fill(0)
+            else:
+                with ThreadPoolExecutor(len(lanes)) as pool:
+                    list(pool.map(fill, range(len(lanes))))
         return vectors
 
     def count_tokens(self, text: str) -> int:
@@ -100,20 +121,28 @@ class Embedder:
 
     def close(self) -> None:
         """Free all memory."""
-        self._context.close()
+        for context in (self._context, *self._others):
+            context.close()
         self.model.close()
 
-    def _embed(self, text: str) -> Floats:
+    def _lanes(self, texts: int) -> list[Context]:
+        """A context for each text that is computed at once; made when first needed."""
+        count = max(1, min(self._threads, texts))
+        while len(self._others) + 1 < count:
+            self._others.append(Context(self.model, self._shape))
+        return [self._context, *self._others[: count - 1]]
+
+    def _ids(self, text: str) -> tuple[list[int], bool]:
+        """Token ids of a text, and whether it was cut."""
         body = self._body(text)
         room = self.context_tokens - len(self._begin) - len(self._end)
-        if len(body) > room:
-            self.truncated += 1
-            body = body[:room]
-        ids = [*self._begin, *body, *self._end]
+        return [*self._begin, *body[:room], *self._end], len(body) > room
+
+    def _vector(self, context: Context, ids: Sequence[int]) -> Floats:
         if not ids:
             raise ConfigError("an empty text cannot be embedded by this model")
-        self._context.decode([Entry(token, i, wanted=True) for i, token in enumerate(ids)])
-        vector = self._context.embedding(0)
+        context.decode([Entry(token, i, wanted=True) for i, token in enumerate(ids)])
+        vector = context.embedding(0)
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0.0:
             raise IntegrityError(

@@ -2,6 +2,8 @@
 
 A model is named by one text: a local folder, a hub name (`owner/name` or `owner/name@revision`)
 or `package://package/path` to a folder or a GGUF file inside an installed Python package.
+A relative folder starts at the recipe's own, never at the current one: the same recipe names
+the same model wherever it is run from.
 """
 
 import contextlib
@@ -19,7 +21,11 @@ from sfta_export.content import file_digest, finished_folder, folder_digest
 PACKAGE = "package://"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?:@[\w./-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*", "README.md")
+_LOCAL = (".", "/", "~")
+_FILES = (
+    *("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "README.md"),
+    *("LICEN[CS]E*", "COPYING*", "NOTICE*", "USE_POLICY*"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class _HubName:
     revision: str
 
 
-def resolve_model(spec: str, cache: Path) -> Path:
+def resolve_model(spec: str, cache: Path, *, root: Path | None = None) -> Path:
     """Folder of a model in Hugging Face form: config.json, safetensors, tokenizer.
 
     A GGUF file is dequantized to 16 bits, once for its content. Code that comes with a model
@@ -37,12 +43,13 @@ def resolve_model(spec: str, cache: Path) -> Path:
     Args:
         spec: Folder, hub name or `package://` text.
         cache: Folder that recipes share.
+        root: Where a relative folder starts, the recipe's own; without it none is looked for.
 
     Raises:
         ConfigError: there is no such model, or its form is not supported.
         ToolError: the hub cannot be reached.
     """
-    found = _locate(spec)
+    found = _locate(spec, root)
     if isinstance(found, _HubName):
         return _download(found)
     if found.suffix == ".gguf":
@@ -55,14 +62,16 @@ def resolve_model(spec: str, cache: Path) -> Path:
     return found
 
 
-def model_identity(spec: str) -> str:
+def model_identity(spec: str, *, root: Path | None = None) -> str:
     """What the model is, whatever it is called: a digest, or hub name and commit.
+
+    Arguments are those of `resolve_model`.
 
     Raises:
         ConfigError: there is no such model.
         ToolError: the hub is needed to find the commit, and cannot be reached.
     """
-    found = _locate(spec)
+    found = _locate(spec, root)
     if isinstance(found, _HubName):
         return f"{found.name}@{_commit(found)}"
     if found.is_file():
@@ -72,16 +81,26 @@ def model_identity(spec: str) -> str:
     return f"folder:{folder_digest(found)}"
 
 
-def resolve_settings(spec: str, cache: Path) -> Path:
+def resolve_settings(spec: str, cache: Path, *, root: Path | None = None) -> Path:
     """As `resolve_model`, but of a hub model only configuration and tokenizer are fetched.
 
     Raises:
         ConfigError, ToolError: as `resolve_model`.
     """
-    found = _locate(spec)
+    found = _locate(spec, root)
     if isinstance(found, _HubName):
         return _download(found, [name for name in _FILES if name != "*.safetensors"])
-    return resolve_model(spec, cache)
+    return resolve_model(spec, cache, root=root)
+
+
+def local_path(spec: str, *, root: Path | None = None) -> Path | None:
+    """The folder or file on this machine that a name leads to; None for a hub name.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    found = _locate(spec, root)
+    return None if isinstance(found, _HubName) else found
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -135,13 +154,18 @@ def _composes_only(normalizer: Any) -> bool:
     return bool(steps) and all(step.get("type") == "NFC" for step in steps)
 
 
-def _locate(spec: str) -> Path | _HubName:
+def _locate(spec: str, root: Path | None) -> Path | _HubName:
     if spec.startswith(PACKAGE):
         return _in_package(spec)
-    path = Path(spec).expanduser()
-    if path.exists():
+    path = _path(spec, root)
+    if spec and path is not None and path.exists():
         return path
-    if not spec.startswith((".", "/", "~")) and _HUB_NAME.fullmatch(spec):
+    if spec.startswith(_LOCAL):
+        raise ConfigError(
+            f"there is no model {spec!r}: {path or spec} does not exist",
+            hint="A relative folder starts at the recipe's own.",
+        )
+    if _HUB_NAME.fullmatch(spec):
         name, _, revision = spec.partition("@")
         return _HubName(name, revision or "main")
     raise ConfigError(
@@ -149,6 +173,17 @@ def _locate(spec: str) -> Path | _HubName:
         hint="Give a folder, a hub name like HuggingFaceTB/SmolLM2-360M-Instruct, "
         f"or {PACKAGE}package/path.",
     )
+
+
+def _path(spec: str, root: Path | None) -> Path | None:
+    """Where the text leads as a path; None where a relative one has no start."""
+    try:
+        path = Path(spec).expanduser()
+    except RuntimeError:  # ~ of a user that this machine does not know
+        return None
+    if path.is_absolute():
+        return path
+    return root / path if root is not None else None
 
 
 def _in_package(spec: str) -> Path:

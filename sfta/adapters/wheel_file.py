@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -22,7 +22,9 @@ _COPYLEFT = re.compile(
     r"|\bCC-BY-NC|Proprietary",
     re.IGNORECASE,
 )
-_LICENCE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|notice|authors)")
+LICENCE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|notice|authors|use[_-]policy)")
+"""Names of files that state what may be done with what lies beside them."""
+_EDGE = "sfta-edge"
 _SHORT = 200  # a longer "License" field is the licence's text, not its name
 
 
@@ -60,18 +62,19 @@ class Wheel:
 
     def licence_files(self) -> dict[str, bytes]:
         """Texts of licences and notices, by their path below the wheel's metadata folder."""
-        found: dict[str, bytes] = {}
         with zipfile.ZipFile(self.path) as archive:
-            for name in sorted(archive.namelist()):
-                parts = PurePosixPath(name).parts
-                if not parts[0].endswith(".dist-info") or name.endswith("/"):
-                    continue
-                inner = PurePosixPath(*parts[1:])
-                if parts[1] in ("licenses", "license_files"):
-                    found[PurePosixPath(*parts[2:]).as_posix()] = archive.read(name)
-                elif len(parts) == 2 and _LICENCE_FILE.match(inner.name):
-                    found[inner.as_posix()] = archive.read(name)
-        return found
+            names = {name: licence_name(name) for name in sorted(archive.namelist())}
+            return {short: archive.read(name) for name, short in names.items() if short}
+
+
+def licence_name(member: str) -> str:
+    """What a wheel's member is called among its licence texts; empty if it is none of them."""
+    folder, *inner = PurePosixPath(member).parts
+    if not folder.endswith(".dist-info") or not inner or member.endswith("/"):
+        return ""
+    if inner[0] in ("licenses", "license_files"):
+        return PurePosixPath(*inner[1:]).as_posix() if inner[1:] else ""
+    return inner[0] if len(inner) == 1 and LICENCE_FILE.match(inner[0]) else ""
 
 
 def refused_licences(wheels: list[Wheel]) -> list[str]:
@@ -93,15 +96,10 @@ def pack_edge(folder: Path) -> Path:
     Raises:
         MissingDependencyError: sfta-edge is not installed.
     """
-    try:
-        installed = distribution("sfta-edge")
-    except PackageNotFoundError:
-        raise MissingDependencyError(
-            "sfta-edge is not installed", hint="Install it: pip install ./edge (`make setup`)."
-        ) from None
+    installed = _installed()
     stem = f"sfta_edge-{installed.version}"
     info = f"{stem}.dist-info"
-    members = dict(_package_files())
+    members = {name: path.read_bytes() for name, path in edge_sources().items()}
     # A checkout that was built in place has its metadata under the older name.
     metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO")
     entry_points = installed.read_text("entry_points.txt")
@@ -112,8 +110,7 @@ def pack_edge(folder: Path) -> Path:
         )
     members[f"{info}/METADATA"] = metadata.encode()
     members[f"{info}/entry_points.txt"] = entry_points.encode()
-    if licence := installed.read_text("licenses/LICENSE"):
-        members[f"{info}/licenses/LICENSE"] = licence.encode()
+    members[f"{info}/licenses/LICENSE"] = edge_licence()
     members[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: sfta\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )
@@ -123,12 +120,27 @@ def pack_edge(folder: Path) -> Path:
     return target
 
 
+def edge_licence() -> bytes:
+    """The licence text of the installed `sfta_edge`.
+
+    Raises:
+        MissingDependencyError: there is none; a device gets no code without its licence.
+    """
+    if text := _installed().read_text("licenses/LICENSE"):
+        return text.encode()
+    # A checkout that was built in place keeps it beside its project file.
+    project = _edge_folder().parent
+    if (project / "pyproject.toml").is_file() and (project / "LICENSE").is_file():
+        return (project / "LICENSE").read_bytes()
+    raise MissingDependencyError(
+        "the installation of sfta-edge has no licence text",
+        hint="Install it again: `make setup`.",
+    )
+
+
 def edge_sources() -> dict[str, Path]:
     """Every file of the installed `sfta_edge`, by its path in the wheel."""
-    spec = find_spec("sfta_edge")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError("sfta-edge is not installed", hint="Run `make setup`.")
-    root = Path(next(iter(spec.submodule_search_locations)))
+    root = _edge_folder()
     return {
         f"sfta_edge/{path.relative_to(root).as_posix()}": path
         for path in sorted(root.rglob("*"))
@@ -141,8 +153,20 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _package_files() -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in edge_sources().items()}
+def _installed() -> Distribution:
+    try:
+        return distribution(_EDGE)
+    except PackageNotFoundError:
+        raise MissingDependencyError(
+            "sfta-edge is not installed", hint="Install it: pip install ./edge (`make setup`)."
+        ) from None
+
+
+def _edge_folder() -> Path:
+    spec = find_spec("sfta_edge")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError("sfta-edge is not installed", hint="Run `make setup`.")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _metadata(archive: zipfile.ZipFile) -> Message:

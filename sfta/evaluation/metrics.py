@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from math import log2
 
-from sfta_edge.citation import normalise as normalise_quote
+from sfta_edge.citation import normalise
 
 MAX_REFUSAL_WORDS = 40
 """A longer text is an answer, whatever phrases it holds."""
@@ -89,8 +89,8 @@ def looks_like_refusal(text: str, refusal: str) -> bool:
     """
     if len(text.split()) > MAX_REFUSAL_WORDS:
         return False
-    folded = normalise_quote(text)
-    sentence = normalise_quote(refusal).rstrip(".")
+    folded = normalise(text)
+    sentence = normalise(refusal).rstrip(".")
     if sentence and sentence in folded:
         return True
     return any(pattern.search(folded) for pattern in _REFUSALS)

@@ -9,6 +9,9 @@ from sfta.evaluation.baselines import BASELINES
 from sfta.evaluation.config import EvaluateConfig
 from sfta.evaluation.statistics import Estimate
 
+ALWAYS = frozenset({"beat_baseline", "beat_trivial"})
+"""Gates of every report: no recipe can leave them out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -40,23 +43,27 @@ class Comparison:
 
 
 def judge_gates(config: EvaluateConfig, found: Comparison) -> list[Gate]:
-    """Every gate that is set."""
-    gates = [
+    """Every gate that is set, and those of `ALWAYS`."""
+    strongest = _strongest(found)
+    compared = [
+        _above_zero(
+            "beat_baseline",
+            found.gained["token_f1"].low if found.gained else None,
+            "lower end of the token F1 gained over the base model",
+        ),
+        _above_zero(
+            "beat_trivial",
+            found.over_trivial[strongest].low,
+            f"lower end of the overall F1 gained over {BASELINES[strongest].label}",
+        ),
+    ]
+    measured = [
         _metric_gate("min_token_f1", "token_f1", config.min_token_f1, found),
         _metric_gate("min_refusal_f1", "refusal_f1", config.min_refusal_f1, found),
         _metric_gate("max_over_refusal", "over_refusal", config.max_over_refusal, found),
         _metric_gate("min_quote_validity", "quote_validity", config.min_quote_validity, found),
     ]
-    kept = [gate for gate in gates if gate is not None]
-    if config.beat_baseline:
-        gained = found.gained["token_f1"].low if found.gained else None
-        meaning = "lower end of the token F1 gained over the base model"
-        kept.append(_above_zero("beat_baseline", gained, meaning))
-    if config.beat_trivial:
-        strongest = _strongest(found)
-        meaning = f"lower end of the overall F1 gained over {BASELINES[strongest].label}"
-        kept.append(_above_zero("beat_trivial", found.over_trivial[strongest].low, meaning))
-    return kept
+    return [*(gate for gate in measured if gate is not None), *compared]
 
 
 def verdict(gates: list[Gate], found: Comparison) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from sfta.raft.candidate import Candidate
 from sfta.raft.config import ContextConfig
 from sfta.raft.corpus import CorpusChunk, key_terms
-from sfta_edge.citation import find_quote, normalise
+from sfta_edge.citation import mentions, normalise
 from sfta_edge.errors import ConfigError
 
 _TERMS_NEEDED = 0.6
@@ -94,9 +94,12 @@ def holds_answer(chunk: CorpusChunk, candidate: Candidate) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    """`find_quote`, but the spelling of a chunk that is asked for often is worked out once."""
+    """`mentions`, but the spelling of a chunk that is asked for often is worked out once.
+
+    Case does not count: a heading in capitals gives an answer away like any other line.
+    """
     bare = part.strip(" \t\r\n.,;:")
-    return _spelling(bare) in _spelling(text) and find_quote(part, text) is not None
+    return _spelling(bare) in _spelling(text) and mentions(text, part)
 
 
 @lru_cache(maxsize=1 << 14)

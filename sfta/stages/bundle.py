@@ -1,6 +1,5 @@
 """Stage bundle: model, index and report -> one signed folder and one file for the device."""
 
-import collections
 import json
 import platform
 import shutil
@@ -14,22 +13,25 @@ from sfta.adapters import wheelhouse
 from sfta.adapters.wheelhouse import Wheelhouse
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Metrics, Runtime, Stage
+from sfta.evaluation.verdict import ALWAYS
 from sfta.recipe import Recipe
-from sfta.stages.cards import ModelFacts, data_card, model_card
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
-from sfta.stages.sbom import Part, sbom
+from sfta.stages.licences import FOLDER as LICENCES
+from sfta.stages.papers import (
+    EMBEDDER_PATH,
+    KNOWLEDGE_PATH,
+    model_licences,
+    model_path,
+    write_papers,
+)
 from sfta_edge.archive import write_archive
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
-from sfta_edge.knowledge import open_knowledge
-from sfta_edge.manifest import FileEntry, sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.seal import seal
 from sfta_edge.settings import AnswerSettings
 from sfta_edge.signature import fingerprint, load_private_key
 
 FOLDER = "bundle"
-_KNOWLEDGE_PATH = f"knowledge/{KNOWLEDGE}"
-_EMBEDDER_PATH = f"embedder/{EMBEDDER}"
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -45,7 +47,7 @@ def run(job: Job[Recipe]) -> Metrics:
     root = job.out / FOLDER
     _copy_parts(job, root)
     _copy_wheels(house, root)
-    _write_papers(job, root, report, house)
+    write_papers(job, root, report, house.wheels)
     facts = bundle_facts(job, report, house) | {"key": fingerprint(key.public_key())}
     manifest = seal(root, facts, key)
     name, counter = job.recipe.name, job.recipe.bundle.counter
@@ -64,20 +66,22 @@ def passing_report(artifact: Artifact, scheme: str) -> dict[str, Any]:
     """The report, if it allows this model file to ship.
 
     Raises:
-        SftaError: a gate failed, or another file was measured.
+        SftaError: a gate failed or is not there, or another file was measured.
         IntegrityError: the report cannot be read.
     """
     try:
         report: dict[str, Any] = json.loads(artifact.file("report.json").read_bytes())
         failed = [gate["name"] for gate in report["gates"] if gate["passed"] is not True]
+        missing = ALWAYS - {gate["name"] for gate in report["gates"]}
+        failed += [f"{name} is missing" for name in sorted(missing)]
         passed, measured = report["passed"], report["settings"]["scheme"]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the report in {artifact.path} is not readable: {error}"
         ) from error
-    if failed or passed is not True or not report["gates"]:
+    if failed or passed is not True:
         raise SftaError(
-            f"the report is not passed: {', '.join(failed) or 'it has no gates'}",
+            f"the report is not passed: {', '.join(failed) or 'by its own verdict'}",
             hint=f"Read {artifact.path / 'report.html'}; nothing ships below its gates.",
         )
     if measured != scheme:
@@ -143,10 +147,10 @@ def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) ->
             "glibc": [house.glibc] if house.glibc else [],
         },
         "answer": answer_facts(report, recipe.retrieval.candidates),
-        "model": _model_path(recipe),
+        "model": model_path(recipe),
         "base_model": recipe.model.base,
-        "embedder": _EMBEDDER_PATH,
-        "knowledge": _KNOWLEDGE_PATH,
+        "embedder": EMBEDDER_PATH,
+        "knowledge": KNOWLEDGE_PATH,
         "prompt": PROMPT_FILE,
         "report": job.inputs["report"].digest,
         "made_from": made_from,
@@ -158,9 +162,9 @@ def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) ->
 def _copy_parts(job: Job[Recipe], root: Path) -> None:
     gguf, index, report = (job.inputs[kind] for kind in ("gguf", "index", "report"))
     sources = {
-        _model_path(job.recipe): gguf.file(f"model-{job.recipe.bundle.scheme}.gguf"),
-        _EMBEDDER_PATH: index.file(EMBEDDER),
-        _KNOWLEDGE_PATH: index.file(KNOWLEDGE),
+        model_path(job.recipe): gguf.file(f"model-{job.recipe.bundle.scheme}.gguf"),
+        EMBEDDER_PATH: index.file(EMBEDDER),
+        KNOWLEDGE_PATH: index.file(KNOWLEDGE),
         PROMPT_FILE: gguf.file(PROMPT_FILE),
         "report.json": report.file("report.json"),
         "report.html": report.file("report.html"),
@@ -180,67 +184,10 @@ def _copy_wheels(house: Wheelhouse, root: Path) -> None:
     for wheel in house.wheels:
         shutil.copyfile(wheel.path, folder / wheel.path.name)
         for name, content in wheel.licence_files().items():
-            path = root / "licences" / f"{wheel.name}-{wheel.version}" / name
+            path = root / LICENCES / f"{wheel.name}-{wheel.version}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     shutil.copyfile(house.folder / wheelhouse.REQUIREMENTS, folder / wheelhouse.REQUIREMENTS)
-
-
-def _write_papers(
-    job: Job[Recipe], root: Path, report: dict[str, Any], house: Wheelhouse
-) -> None:
-    recipe = job.recipe
-    documents, chunks = _contents(root / _KNOWLEDGE_PATH)
-    facts = ModelFacts(
-        name=recipe.name,
-        counter=recipe.bundle.counter,
-        base=recipe.model.base,
-        scheme=recipe.bundle.scheme,
-        documents=len(documents),
-        chunks=sum(chunks.values()),
-    )
-    (root / "MODEL_CARD.md").write_text(model_card(facts, report), "utf-8")
-    card = job.inputs["dataset"].file("README.md").read_text("utf-8")
-    (root / "DATA_CARD.md").write_text(data_card(documents, chunks, card), "utf-8")
-    parts = [
-        Part("machine-learning-model", _entry(root, _model_path(recipe)), recipe.model.base),
-        Part("machine-learning-model", _entry(root, _EMBEDDER_PATH), "embedder"),
-        Part("data", _entry(root, _KNOWLEDGE_PATH), f"{len(documents)} documents"),
-        Part("file", _entry(root, "install.sh"), "installer"),
-    ]
-    (root / "sbom.json").write_bytes(
-        sbom(recipe.name, recipe.bundle.counter, house.wheels, parts)
-    )
-
-
-def _contents(path: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Documents of a knowledge file, and the number of chunks of each."""
-    knowledge = open_knowledge(path)
-    try:
-        run_sql = knowledge.connection.execute
-        documents = [
-            dict(zip(("id", "name", "title", "sha256", "pages"), row, strict=True))
-            for row in run_sql(
-                "SELECT id, name, title, sha256, (SELECT count(*) FROM pages"
-                " WHERE document = documents.number) FROM documents ORDER BY name, id"
-            )
-        ]
-        owners = run_sql(
-            "SELECT documents.id FROM chunks JOIN documents"
-            " ON documents.number = chunks.document"
-        )
-        return documents, collections.Counter(str(owner) for (owner,) in owners)
-    finally:
-        knowledge.close()
-
-
-def _entry(root: Path, name: str) -> FileEntry:
-    digest, size = sha256_file(root / name)
-    return FileEntry(name, size, digest)
-
-
-def _model_path(recipe: Recipe) -> str:
-    return f"model/{recipe.name}-{recipe.bundle.scheme}.gguf"
 
 
 _NO_KEY = ("there is no key to sign the bundle with; make one with `sfta keygen`",)
@@ -252,6 +199,9 @@ def _external(recipe: Recipe, runtime: Runtime) -> dict[str, Any]:
     return {
         "key": fingerprint(load_private_key(key).public_key()) if key else None,
         "wheels": wheelhouse.identity(pythons, runtime.cache),
+        "licences": {
+            part: found.digest for part, found in model_licences(recipe, runtime).items()
+        },
     }
 
 
@@ -271,8 +221,9 @@ STAGE = Stage(
     name="bundle",
     needs=("gguf", "index", "dataset", "report"),
     makes="bundle",
-    sections=("name", "retrieval", "model", "export", "bundle"),
+    sections=("name", "index", "retrieval", "model", "export", "bundle"),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

@@ -30,6 +30,9 @@ class ModelFacts:
     scheme: str
     documents: int
     chunks: int
+    base_licence: str
+    """A sentence, as the next."""
+    embedder_licence: str
 
 
 def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
@@ -55,6 +58,8 @@ def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
         _PURPOSE.format(documents=facts.documents, chunks=facts.chunks),
         "",
         f"- Base model: `{facts.base}`. Its licence applies to this model too.",
+        f"- Licence of the base model: {facts.base_licence}.",
+        f"- Licence of the embedder: {facts.embedder_licence}.",
         f"- Number format: {facts.scheme} (GGUF)",
         *_section("Verdict", [str(report.get("verdict") or "The report states no verdict.")]),
         *_section("Gates", _table(("gate", "value", "bound", "passed"), gates)),

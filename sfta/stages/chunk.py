@@ -28,7 +28,8 @@ def run(job: Job[Recipe]) -> Metrics:
     Raises:
         ConfigError: the documents hold no text at all.
     """
-    folder = hub.resolve_model(job.recipe.model.base, job.runtime.cache)
+    recipe = job.recipe
+    folder = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
     count_tokens = token_counter(hub.load_tokenizer(folder))
     lengths: list[int] = []
     documents = pages = 0
@@ -39,7 +40,7 @@ def run(job: Job[Recipe]) -> Metrics:
         (job.out / DOCUMENTS).open("wb") as documents_file,
     ):
         for document in read_documents(source):
-            chunks = chunk_document(document, count_tokens, job.recipe)
+            chunks = chunk_document(document, count_tokens, recipe)
             chunks_file.writelines(canonical_json(chunk) + b"\n" for chunk in chunks)
             documents_file.write(canonical_json(_without_blocks(document)) + b"\n")
             lengths.extend(chunk["tokens"] for chunk in chunks)
@@ -48,7 +49,7 @@ def run(job: Job[Recipe]) -> Metrics:
             progress.advance()
     if not lengths:
         raise ConfigError("the documents hold no text", hint="Check ingest.sources.")
-    plot_lengths(lengths, job.recipe.chunk.max_tokens, job.out / HISTOGRAM)
+    plot_lengths(lengths, recipe.chunk.max_tokens, job.out / HISTOGRAM)
     return {"documents": documents, "pages": pages, **_summary(lengths)}
 
 
@@ -134,7 +135,7 @@ def _summary(lengths: Sequence[int]) -> Metrics:
 
 def _external(recipe: Recipe, _runtime: Runtime) -> str:
     """Which model the tokenizer belongs to."""
-    return hub.model_identity(recipe.model.base)
+    return hub.model_identity(recipe.model.base, root=recipe.root)
 
 
 STAGE: Stage[Recipe] = Stage(

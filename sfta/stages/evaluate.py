@@ -176,11 +176,12 @@ def _calibrated(
 
 
 def _model_file(job: Job[Recipe], model: str) -> Path:
-    scheme = _scheme(job.recipe)
+    recipe, scheme = job.recipe, _scheme(job.recipe)
     if model == "raft":
         return job.inputs["gguf"].file(f"model-{scheme}.gguf")
     cache = job.runtime.cache
-    return model_gguf(hub.resolve_model(job.recipe.model.base, cache), cache, scheme)
+    base = hub.resolve_model(recipe.model.base, cache, root=recipe.root)
+    return model_gguf(base, cache, scheme)
 
 
 def _conditions(
@@ -238,7 +239,8 @@ def _benchmark(recipe: Recipe) -> Path | None:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    path, found = _benchmark(recipe), {"base": hub.model_identity(recipe.model.base)}
+    path = _benchmark(recipe)
+    found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
     if path is not None and path.is_file():
         found["questions"] = sha256_file(path)[0]
     return found

@@ -94,7 +94,7 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
     """Tools built, architecture and tokenizer known to the converter, room on the disk."""
     try:
         toolchain.find_tools(runtime.cache)
-        base = hub.resolve_settings(recipe.model.base, runtime.cache)
+        base = hub.resolve_settings(recipe.model.base, runtime.cache, root=recipe.root)
         problems = gguf.check_convertible(base, runtime.cache)
     except MissingDependencyError as error:
         return [f"{error}. {error.hint}"]

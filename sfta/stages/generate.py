@@ -114,8 +114,7 @@ def _searched(
     from sfta_edge.retriever import Retriever
 
     index = job.inputs["index"]
-    # A question has a dozen tokens: two threads wait for each other longer than they compute.
-    embedder = Embedder(index.file("embedder.gguf"), threads=1)
+    embedder = Embedder(index.file("embedder.gguf"))
     try:
         with Retriever(
             index.file("knowledge.sqlite"), embedder,
@@ -225,6 +224,6 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate"),
     run=run,
-    revision=2,
+    revision=3,
     check=_problems,
 )

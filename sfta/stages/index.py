@@ -33,8 +33,9 @@ def run(job: Job[Recipe]) -> Metrics:
     from sfta_edge.embedder import Embedder
     from sfta_export.gguf import embedder_gguf
 
-    folder = hub.resolve_model(job.recipe.index.embedder, job.runtime.cache)
-    shutil.copyfile(embedder_gguf(folder, job.runtime.cache), job.out / EMBEDDER)
+    recipe, cache = job.recipe, job.runtime.cache
+    folder = hub.resolve_model(recipe.index.embedder, cache, root=recipe.root)
+    shutil.copyfile(embedder_gguf(folder, cache), job.out / EMBEDDER)
     documents, chunks = read_corpus(job.inputs["corpus"])
     with Embedder(job.out / EMBEDDER) as embedder:
         identity = embedder.identity
@@ -116,12 +117,12 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    return {"embedder": hub.model_identity(recipe.index.embedder)}
+    return {"embedder": hub.model_identity(recipe.index.embedder, root=recipe.root)}
 
 
 def _check(recipe: Recipe, runtime: Runtime) -> list[str]:  # noqa: ARG001 same for all stages
     try:
-        hub.model_identity(recipe.index.embedder)
+        hub.model_identity(recipe.index.embedder, root=recipe.root)
     except SftaError as error:
         return [f"index.embedder: {error}"]
     return []

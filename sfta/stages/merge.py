@@ -13,9 +13,9 @@ from sfta_export.nf4 import QuantizedBase
 
 def run(job: Job[Recipe]) -> Metrics:
     """Merge the adapter into its base; the prompt contract goes along."""
-    adapter = job.inputs["adapter"]
-    base = hub.resolve_model(job.recipe.model.base, job.runtime.cache)
-    as_trained = job.recipe.merge.base == "as_trained"
+    recipe, adapter = job.recipe, job.inputs["adapter"]
+    base = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
+    as_trained = recipe.merge.base == "as_trained"
     quantized = QuantizedBase.read(adapter.path) if as_trained else None
     merged = merge(base, adapter.path, job.out, quantized=quantized)
     shutil.copyfile(adapter.file(PROMPT_FILE), job.out / PROMPT_FILE)
@@ -23,7 +23,7 @@ def run(job: Job[Recipe]) -> Metrics:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    return {"base": hub.model_identity(recipe.model.base)}
+    return {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
 
 
 STAGE = Stage(

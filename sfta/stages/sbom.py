@@ -25,6 +25,8 @@ class Part:
     """CycloneDX component type: machine-learning-model, data, file."""
     file: FileEntry
     description: str
+    licence: str = ""
+    """SPDX expression or the words of its maker; empty if nothing is stated."""
 
 
 def sbom(name: str, counter: int, wheels: Sequence[Wheel], parts: Sequence[Part]) -> bytes:
@@ -69,6 +71,7 @@ def _part(part: Part) -> dict[str, Any]:
         "name": part.file.path,
         "description": part.description,
         "hashes": [{"alg": "SHA-256", "content": part.file.sha256}],
+        **({"licenses": [_licence(part.licence)]} if part.licence else {}),
     }
 
 

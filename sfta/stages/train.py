@@ -20,7 +20,7 @@ def run(job: Job[Recipe]) -> Metrics:
     from sfta.training.packing import make_packs
 
     recipe, dataset = job.recipe, job.inputs["dataset"]
-    base = hub.resolve_model(recipe.model.base, job.runtime.cache)
+    base = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
     tokenizer = hub.load_tokenizer(base)
     contract = make_contract(tokenizer, recipe.prompt)
     (job.out / PROMPT_FILE).write_bytes(contract.to_bytes())
@@ -118,7 +118,7 @@ def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    return {"base": hub.model_identity(recipe.model.base)}
+    return {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
 
 
 STAGE = Stage(

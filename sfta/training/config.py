@@ -14,7 +14,7 @@ class ModelConfig(Section):
 
     base: str
     """Hub name, local folder, or `package://module/file.gguf` for a GGUF inside an installed
-    Python package."""
+    Python package. Relative folders start at the recipe's."""
 
 
 class LoraSettings(Section):

@@ -61,9 +61,17 @@ def closure(requirements):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "edge"
-    _copy(ROOT / "edge", source)
+    with zipfile.ZipFile(build("sfta-edge", tmp_path_factory.mktemp("wheel"))) as archive:
+        yield archive
+
+
+def build(name, folder):
+    """The wheel that pip makes of a distribution's sources."""
+    source = folder / "source"
+    for entry in ("pyproject.toml", "README.md", "LICENSE", name.replace("-", "_")):
+        _copy(DISTRIBUTIONS[name] / entry, source / entry)
+    for entry in DISTRIBUTIONS[name].glob("*.toml"):
+        _copy(entry, source / entry.name)
     command = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", *command, str(folder), str(source)],
@@ -72,13 +80,12 @@ def wheel(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
-        yield archive
+    return next(folder.glob("*.whl"))
 
 
 def _copy(source, target):
     """Without what an earlier build left, so that the wheel holds what the sources hold."""
-    for path in sorted(source.rglob("*")):
+    for path in [source] if source.is_file() else sorted(source.rglob("*")):
         inner = path.relative_to(source)
         built = {"build", "dist", "__pycache__"} & set(inner.parts)
         if path.is_file() and not built and ".egg-info" not in inner.as_posix():
@@ -95,6 +102,14 @@ def test_the_wheel_holds_exactly_the_package(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packed == expected
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_every_wheel_carries_the_licence(name, tmp_path):
+    with zipfile.ZipFile(build(name, tmp_path)) as archive:
+        listed = {entry.rpartition(".dist-info/")[2]: entry for entry in archive.namelist()}
+        assert archive.read(listed["licenses/LICENSE"]) == (ROOT / "LICENSE").read_bytes()
+        assert "License-File: LICENSE" in archive.read(listed["METADATA"]).decode()
 
 
 def test_the_wheel_carries_no_tests_and_no_models(wheel):

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripted_engine import report_again
 from sfta.cli.main import STAGE_COMMANDS
 from sfta.core.artifact import SCRATCH_PREFIX, finished
 from small_line import make_workplace, sfta
@@ -19,16 +22,41 @@ from small_line import make_workplace, sfta
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 
+@dataclass(frozen=True)
+class Line:
+    """A workplace after a run that was killed once in every stage."""
+
+    folder: Path
+    killed: list[list[str]]
+    """What each killed run said, in the order of the stages."""
+    refused: subprocess.CompletedProcess[str]
+    """The run that ended at the gates: the model is a random one."""
+    failing: dict[str, Any]
+    passing: dict[str, Any]
+    """The two reports; the second is on answers from a script."""
+    outcomes: list[dict[str, Any]]
+    """What the run that ended with a bundle printed."""
+
+    @property
+    def bundle(self):
+        return self.folder / self.outcomes[-1]["path"] / "bundle"
+
+
 @pytest.fixture(scope="module")
-def line(tmp_path_factory, tiny_base):
-    """The folder after a run that was killed once in every stage, and what each run said."""
+def line(tmp_path_factory, tiny_base, cache):
     folder = tmp_path_factory.mktemp("line")
     make_workplace(folder, tiny_base)
     assert sfta("keygen", "key.pem", cwd=folder).returncode == 0
-    killed = [kill_in(stage, folder) for stage in STAGE_COMMANDS]
-    last = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
-    assert last.returncode == 0, last.stderr
-    return folder, killed, json.loads(last.stdout)
+    *stages, last = STAGE_COMMANDS
+    killed = [kill_in(stage, folder) for stage in stages]
+    refused = sfta("run", "recipe.yaml", "--key", "key.pem", cwd=folder)
+    (report,) = (folder / "runs/evaluate").glob("*/report.json")
+    failing = json.loads(report.read_bytes())
+    passing = json.loads(report_again(folder, cache).file("report.json").read_bytes())
+    killed.append(kill_in(last, folder))
+    done = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return Line(folder, killed, refused, failing, passing, json.loads(done.stdout))
 
 
 def kill_in(stage, folder):
@@ -55,48 +83,66 @@ def kill_in(stage, folder):
 
 
 def test_a_killed_stage_leaves_nothing_that_is_read(line):
-    folder, _, _ = line
-    for artifact in finished(folder / "runs"):
+    for artifact in finished(line.folder / "runs"):
         artifact.verify()
-    assert not list((folder / "runs").glob(f"*/{SCRATCH_PREFIX}*"))
+    assert not list((line.folder / "runs").glob(f"*/{SCRATCH_PREFIX}*"))
+
+
+def test_a_model_that_fails_its_gates_is_not_bundled(line):
+    assert line.refused.returncode == 1
+    said = [text for text in line.refused.stderr.splitlines() if text.startswith("error: ")]
+    assert len(said) == 1
+    assert said[0].startswith("error: the report is not passed: ")
+    assert {"min_token_f1", "beat_baseline", "beat_trivial"} <= failed(line.failing)
+    for name in failed(line.failing):
+        assert name in said[0]
+    assert "Traceback" not in line.refused.stderr
+
+
+def test_the_gates_of_the_recipe_can_fail_and_can_be_passed(line):
+    assert failed(line.passing) == set()
+    assert line.passing["passed"]
+    assert not line.failing["passed"]
+    bounds = [
+        {gate["name"]: gate["bound"] for gate in report["gates"]}
+        for report in (line.failing, line.passing)
+    ]
+    assert bounds[0] == bounds[1]
+    assert bounds[0]["min_token_f1"] > 0
+
+
+def failed(report):
+    return {gate["name"] for gate in report["gates"] if not gate["passed"]}
 
 
 def test_every_stage_before_the_kill_is_reused_by_the_next_run(line):
-    _, killed, _ = line
-    for number, said in enumerate(killed[1:], 1):
+    for number, said in enumerate(line.killed[1:], 1):
         # The stage killed last time may have finished before the signal; those before it did.
         for earlier in STAGE_COMMANDS[: number - 1]:
             assert any(text.startswith(f"{earlier}: reused") for text in said), (earlier, said)
 
 
 def test_the_next_run_makes_every_artifact(line):
-    _, _, outcomes = line
-    assert [outcome["stage"] for outcome in outcomes] == list(STAGE_COMMANDS)
+    assert [outcome["stage"] for outcome in line.outcomes] == list(STAGE_COMMANDS)
 
 
 def test_a_second_run_reuses_everything(line):
-    folder, _, outcomes = line
-    again = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
+    again = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=line.folder)
     assert again.returncode == 0, again.stderr
     reused = json.loads(again.stdout)
     assert all(outcome["reused"] for outcome in reused)
-    assert [o["digest"] for o in reused] == [o["digest"] for o in outcomes]
+    assert [o["digest"] for o in reused] == [o["digest"] for o in line.outcomes]
 
 
 def test_an_interrupted_run_gives_the_same_rows_as_an_uninterrupted_one(
     line, tmp_path, tiny_base
 ):
-    _, _, outcomes = line
     make_workplace(tmp_path, tiny_base)
     fresh = sfta("run", "recipe.yaml", "--until", "generate", "--json", cwd=tmp_path)
     assert fresh.returncode == 0, fresh.stderr
-    digests = {o["stage"]: o["digest"] for o in outcomes}
+    digests = {o["stage"]: o["digest"] for o in line.outcomes}
     for outcome in json.loads(fresh.stdout):
         assert outcome["digest"] == digests[outcome["stage"]], outcome["stage"]
-
-
-def bundle_of(outcomes, folder):
-    return folder / next(o["path"] for o in outcomes if o["stage"] == "bundle") / "bundle"
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +157,10 @@ def offline():
 
 @pytest.fixture(scope="module")
 def installed(line, offline, tmp_path_factory):
-    folder, _, outcomes = line
     home = tmp_path_factory.mktemp("device")
-    script = bundle_of(outcomes, folder) / "install.sh"
+    script = line.bundle / "install.sh"
     done = subprocess.run(
-        [*offline, "sh", script, "--key", folder / "key.pub", "--prefix", home],
+        [*offline, "sh", script, "--key", line.folder / "key.pub", "--prefix", home],
         capture_output=True,
         text=True,
         timeout=300,
@@ -157,13 +202,12 @@ def add_a_file(bundle):
 def test_a_changed_bundle_is_refused_before_anything_is_installed(
     line, tmp_path, attack, named
 ):
-    folder, _, outcomes = line
     bundle = tmp_path / "bundle"
-    shutil.copytree(bundle_of(outcomes, folder), bundle)
+    shutil.copytree(line.bundle, bundle)
     attack(bundle)
     home = tmp_path / "home"
     done = subprocess.run(
-        ["sh", bundle / "install.sh", "--key", folder / "key.pub", "--prefix", home],
+        ["sh", bundle / "install.sh", "--key", line.folder / "key.pub", "--prefix", home],
         capture_output=True,
         text=True,
         timeout=120,
@@ -175,9 +219,8 @@ def test_a_changed_bundle_is_refused_before_anything_is_installed(
 
 
 def test_a_bundle_signed_with_another_key_is_refused(line, tmp_path):
-    folder, _, outcomes = line
     assert sfta("keygen", tmp_path / "other.pem", cwd=tmp_path).returncode == 0
-    script = bundle_of(outcomes, folder) / "install.sh"
+    script = line.bundle / "install.sh"
     home = tmp_path / "home"
     done = subprocess.run(
         ["sh", script, "--key", tmp_path / "other.pub", "--prefix", home],
@@ -192,8 +235,7 @@ def test_a_bundle_signed_with_another_key_is_refused(line, tmp_path):
 
 
 def test_no_path_of_the_factory_is_in_the_bundle(line):
-    folder, _, outcomes = line
-    for path in bundle_of(outcomes, folder).rglob("*"):
+    for path in line.bundle.rglob("*"):
         if path.is_file() and path.suffix in (".json", ".md", ".html", ".txt"):
-            assert str(folder) not in path.read_text("utf-8"), path
+            assert str(line.folder) not in path.read_text("utf-8"), path
             assert str(Path.home()) not in path.read_text("utf-8"), path

@@ -9,6 +9,7 @@ from sfta_edge.citation import (
     Quote,
     Span,
     find_quote,
+    mentions,
     normalise,
     parse_answer,
 )
@@ -35,8 +36,7 @@ def test_a_quote_is_found_where_it_stands():
     [
         ("limit is 9 bar", "limit  is\n9\u00a0bar", "limit  is\n9\u00a0bar"),
         ("limit\nis\t9 bar", "limit is 9 bar", "limit is 9 bar"),
-        ("THE LIMIT", "the limit", "the limit"),
-        ("Straße", "STRASSE", "STRASSE"),
+        ("Straße", "Straße", "Straße"),
         ('the "inner" ring\'s', "the “inner” ring’s", "the “inner” ring’s"),
         ("the “inner” ring", 'the "inner" ring', 'the "inner" ring'),
         ("5-10 bar", "5–10 bar", "5–10 bar"),
@@ -63,6 +63,77 @@ def test_a_quote_is_found_where_it_stands():
 )
 def test_spelling_does_not_count(quote, text, stands):
     assert found(quote, text) == stands
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "stands"),
+    [
+        ("the motor", "The motor stops.", "The motor"),
+        ("The motor", "When the motor stops.", "the motor"),
+        ("A valve opens", "if a valve opens", "a valve opens"),
+        ("don't open it", "Don't open it", "Don't open it"),
+        ("anti-lock brakes", "Anti-lock brakes", "Anti-lock brakes"),
+        ("Überdruck", "überdruck", "überdruck"),
+        ("\u0434вигатель", "\u0414вигатель", "\u0414вигатель"),
+        ("fill the tank", "Fill the tank", "Fill the tank"),
+        ("ﬁll the tank", "Fill the tank", "Fill the tank"),
+        ("the limit", "The limit, the limit", "the limit"),
+        ("The PLC stops", "the PLC stops", "the PLC stops"),
+    ],
+)
+def test_a_sentence_may_begin_with_either_case(quote, text, stands):
+    assert found(quote, text) == stands
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("mW", "MW"),
+        ("5 mW", "5 MW"),
+        ("MW of heat", "mW of heat"),
+        ("kPa", "KPA"),
+        ("kPa", "KPa"),
+        ("at 3 kPa", "at 3 KPA"),
+        ("m 8", "M 8"),
+        ("m", "M"),
+        ("p101", "P101"),
+        ("pump p-101", "pump P-101"),
+        ("cV-1 opens", "CV-1 opens"),
+        ("THE LIMIT", "the limit"),
+        ("The Limit", "the limit"),
+        ("the motor", "THE MOTOR"),
+        ("iT", "IT"),
+        ("Straße", "STRASSE"),
+        ("ß is a letter", "SS is a letter"),
+    ],
+)
+def test_case_counts_everywhere_else(quote, text):
+    assert find_quote(quote, text) is None
+    assert find_quote(text, quote) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("5 MW", "5 mW"), ("THE LIMIT", "the limit."), ("A Kpa b", "KPA"), ("STRASSE", "Straße")],
+)
+def test_a_text_mentions_words_in_any_case(text, part):
+    assert mentions(text, part)
+    assert normalise(text) == normalise(text.swapcase())
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("186 N", "86 N"), ("valves", "VALVE"), ("½", "1"), ("a", ""), ("a", ".")],
+)
+def test_a_part_of_a_word_is_no_mention(text, part):
+    assert not mentions(text, part)
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_what_is_quoted_is_mentioned(before, quote, after):
+    text = before + quote + after
+    if find_quote(quote, text) is not None:
+        assert mentions(text, quote)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +200,10 @@ words = st.lists(
 @given(words, words.filter(bool), words)
 def test_whole_words_are_always_found(before, quote, after):
     text = "\n".join([*before, *quote, *after])
-    place = found(" ".join(quote).upper(), text)
+    place = found(" ".join(quote), text)
     assert place is not None
     assert normalise(place) == normalise(" ".join(quote))
+    assert mentions(text, " ".join(quote).upper())
 
 
 @given(st.text(), st.text())
@@ -166,6 +238,7 @@ def test_quotes_and_answer_are_read():
         f"  {REFUSAL}\n",
         REFUSAL.rstrip("."),
         REFUSAL.upper(),
+        REFUSAL.lower(),
         "The documents\ndo not  contain the answer.",
     ],
 )

@@ -106,6 +106,40 @@ def test_threads_may_share_an_embedder(embedder):
     assert all(np.array_equal(vectors, expected) for vectors in found)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_vectors_do_not_depend_on_how_many_texts_are_computed_at_once(
+    embedder, embedder_gguf, threads
+):
+    texts = [f"{text} {number}" for number in range(4) for text in TEXTS] + ["pump " * 600]
+    expected = np.stack([embedder.embed([text])[0] for text in texts])
+    with Embedder(embedder_gguf, threads=threads) as other:
+        assert np.array_equal(other.embed(texts), expected)
+        assert np.array_equal(other.embed(texts[:1]), expected[:1])
+        assert other.truncated == 1
+
+
+def test_memory_is_taken_for_no_more_texts_than_come_at_once(embedder_gguf):
+    with Embedder(embedder_gguf, threads=4) as other:
+        other.embed(TEXTS[:1])
+        assert other._others == []
+        other.embed(TEXTS[:2])
+        assert len(other._others) == 1
+        other.embed(TEXTS * 3)
+        assert len(other._others) == 3
+        assert all(c.shape.threads == 1 for c in (other._context, *other._others))
+
+
+def test_an_error_in_one_text_of_several_is_the_caller_s(embedder_gguf, monkeypatch):
+    bad = np.zeros(384, dtype=np.float32)
+    with Embedder(embedder_gguf, threads=2) as other:
+        expected = other.embed(TEXTS)
+        with monkeypatch.context() as patch:
+            patch.setattr(other._others[0], "embedding", lambda sequence: bad)
+            with pytest.raises(IntegrityError, match="without a direction"):
+                other.embed(TEXTS)
+        assert np.array_equal(other.embed(TEXTS), expected)
+
+
 def test_a_language_model_is_no_embedder(smollm2_gguf):
     with pytest.raises(ConfigError, match="gives no embeddings"):
         Embedder(smollm2_gguf, threads=1)

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from sfta_edge import engine as engine_module
 from sfta_edge.engine import Engine
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.generation import ContextOverflowError, Limits
@@ -297,6 +298,45 @@ def test_many_at_once_give_what_each_gives_alone(engine):
     assert same >= len(asked) - 1
     assert [g.prompt_tokens for g in together] == [g.prompt_tokens for g in alone]
     assert len(done) == len(asked)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_many_are_dealt_out_to_runs_of_one_thread_each(smollm2_gguf, monkeypatch, threads):
+    sizes = []
+
+    class Watched(engine_module.ParallelRun):
+        def __init__(self, model, prompts, limits, size):
+            sizes.append((len(prompts), *size))
+            super().__init__(model, prompts, limits, size)
+
+    monkeypatch.setattr(engine_module, "ParallelRun", Watched)
+    done = []
+    with Engine(smollm2_gguf, context_tokens=256, threads=threads) as several:
+        asked = [chat(several, f"Count to {n}.") for n in range(2, 7)]
+        alone = [several.generate(prompt, max_tokens=4) for prompt in asked]
+        together = several.generate_many(
+            asked, max_tokens=4, parallel=6, on_done=lambda: done.append(1)
+        )
+    same = sum(a.token_ids == b.token_ids for a, b in zip(alone, together, strict=True))
+    assert same >= len(asked) - 1
+    assert [g.prompt_tokens for g in together] == [g.prompt_tokens for g in alone]
+    assert len(done) == len(asked)
+    expected = {1: [(5, 6, 1)], 2: [(2, 3, 1), (3, 3, 1)], 3: [(1, 2, 1), (2, 2, 1), (2, 2, 1)]}
+    assert sorted(sizes) == expected[threads]
+
+
+def test_a_single_prompt_of_many_has_all_threads(smollm2_gguf, monkeypatch):
+    sizes = []
+
+    class Watched(engine_module.ParallelRun):
+        def __init__(self, model, prompts, limits, size):
+            sizes.append(size)
+            super().__init__(model, prompts, limits, size)
+
+    monkeypatch.setattr(engine_module, "ParallelRun", Watched)
+    with Engine(smollm2_gguf, context_tokens=256, threads=2) as several:
+        several.generate_many([chat(several, "Say yes.")], max_tokens=1)
+    assert sizes == [(8, 2)]
 
 
 def test_many_keep_the_order_with_answers_of_different_length(engine):

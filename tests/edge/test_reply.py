@@ -56,9 +56,14 @@ def test_a_quote_that_stands_in_its_chunk_is_verified():
 
 
 def test_the_quote_shown_is_the_spelling_of_the_document():
-    (citation,) = cited((1, "2000 HOURS. use gearlube 46s"))
+    (citation,) = cited((1, "the  oil is changed every 2000 hours. Use Gearlube 46S"))
     assert citation.verified
-    assert citation.quote == "2000 hours.\nUse Gearlube 46S"
+    assert citation.quote == "The oil is changed every 2000 hours.\nUse Gearlube 46S"
+
+
+def test_a_quote_in_another_case_is_not_verified():
+    (citation,) = cited((2, "The noise level is 74 db(a)."))
+    assert not citation.verified
 
 
 def test_a_quote_with_a_wrong_number_is_corrected():
@@ -98,7 +103,7 @@ def test_a_number_inside_a_longer_number_is_no_quote():
 
 
 def test_the_same_quote_twice_is_one_citation():
-    quotes = [(1, "Use Gearlube 46S."), (1, "use gearlube 46s"), (2, "Use Gearlube 46S.")]
+    quotes = [(1, "Use Gearlube 46S."), (1, "use Gearlube 46S"), (2, "Use Gearlube 46S.")]
     assert len(cited(*quotes)) == 1
     assert len(cited((5, "No."), (5, "No."))) == 1
 

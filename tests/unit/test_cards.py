@@ -14,7 +14,7 @@ from sfta.stages.cards import ModelFacts, data_card, model_card
 from sfta.stages.sbom import Part, sbom
 from sfta_edge.manifest import FileEntry
 
-FACTS = ModelFacts("pumps", 3, "maker/small-1b", "Q4_K_M", 12, 340)
+FACTS = ModelFacts("pumps", 3, "maker/small-1b", "Q4_K_M", 12, 340, "`MIT`", "not stated")
 GATE = {"name": "min_f1", "value": 0.71234, "bound": 0.5, "passed": True}
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 DIGESTS = st.integers(0, 2**256 - 1).map(lambda n: f"{n:064x}")

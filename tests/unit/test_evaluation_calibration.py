@@ -95,7 +95,7 @@ def make_evaluation(cases, *, given_chunks=("c",), matches=(), cluster="auto"):
     ]
     judged = [judge(case, (CHUNK,), "Answer: 7 bar", CONTRACT) for case in cases]
     arms = [ArmResult(ARMS["raft_rag"], replies, judged)]
-    config = EvaluateConfig(cluster=cluster, arms=["raft_rag"], beat_baseline=False)
+    config = EvaluateConfig(cluster=cluster)
     return Evaluation(cases, arms, CONTRACT, Leakage(tuple(matches), 9), config, {}, 7)
 
 

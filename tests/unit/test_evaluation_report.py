@@ -253,12 +253,13 @@ def test_answering_more_and_refusing_less_is_named_as_such():
     assert verdict.startswith("Fine-tuning helps answering and hurts refusing")
 
 
-def test_without_the_base_arm_nothing_is_claimed_about_training():
-    report = results(evaluation(good, None, arms=["raft_rag"], beat_baseline=False))
+def test_without_the_base_arm_nothing_is_claimed_about_training_and_nothing_ships():
+    report = results(evaluation(good, None))
     assert report["differences"] == {}
     assert report["mcnemar"] is None
     assert report["verdict"].startswith("The base model was not asked")
-    assert report["passed"]
+    assert [g["name"] for g in report["gates"] if not g["passed"]] == ["beat_baseline"]
+    assert not report["passed"]
 
 
 def test_a_gate_that_cannot_be_measured_is_not_passed():
@@ -269,12 +270,12 @@ def test_a_gate_that_cannot_be_measured_is_not_passed():
     assert "min_refusal_f1 cannot be measured" in report["verdict"]
 
 
-def test_gates_set_to_null_are_not_applied_and_each_is_switched_off_by_itself():
+def test_gates_set_to_null_are_not_applied_but_those_of_comparison_always_are():
     config = dict.fromkeys(
         ["min_token_f1", "min_refusal_f1", "max_over_refusal", "min_quote_validity"]
     )
-    report = results(evaluation(refuses, **config, beat_baseline=False))
-    assert [g["name"] for g in report["gates"]] == ["beat_trivial"]
+    report = results(evaluation(refuses, **config))
+    assert [g["name"] for g in report["gates"]] == ["beat_baseline", "beat_trivial"]
     assert not report["passed"]
 
 
@@ -493,12 +494,14 @@ def test_replies_survive_any_text(tmp_path):
     [
         ({"arms": []}, "at least 1 item"),
         ({"arms": ["base_rag"]}, "arms must name raft_rag"),
-        ({"arms": ["raft_rag"]}, "beat_baseline needs the arm base_rag"),
+        ({"arms": ["raft_rag"]}, "arms must name base_rag"),
         ({"arms": ["raft_rag", "raft_rag", "base_rag"]}, "must not name an arm twice"),
         ({"arms": ["llm"]}, "input should be"),
         ({"min_token_f1": 1.5}, "less than or equal to 1"),
         ({"resamples": 10}, "greater than or equal to 1000"),
         ({"min_f1": 0.5}, "did you mean"),
+        ({"beat_baseline": False}, "beat_baseline: unknown key"),
+        ({"beat_trivial": False}, "beat_trivial: unknown key"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, problem):
@@ -660,7 +663,7 @@ def test_a_report_compared_with_itself_has_no_difference(folder):
 
 
 def test_two_reports_are_compared_arm_by_arm(folder, tmp_path):
-    report = results(evaluation(good, None, arms=["raft_rag"], beat_baseline=False))
+    report = results(evaluation(good, None))
     (tmp_path / "report.json").write_text(json.dumps(report))
     found = compare(read_report(folder), read_report(tmp_path / "report.json"))
     gained = next(c for c in found.changes if c.metric == "token_f1")

@@ -8,7 +8,7 @@ from sfta.evaluation.aggregate import METRICS
 from sfta.evaluation.baselines import BASELINES
 from sfta.evaluation.config import EvaluateConfig
 from sfta.evaluation.statistics import Estimate
-from sfta.evaluation.verdict import Comparison, judge_gates, verdict
+from sfta.evaluation.verdict import ALWAYS, Comparison, judge_gates, verdict
 
 UP, LEVEL, DOWN = (Estimate(s, s - 0.05, s + 0.05) for s in (0.1, 0.0, -0.1))
 UNKNOWN = Estimate(None, None, None)
@@ -120,9 +120,8 @@ def test_what_does_not_beat_a_trivial_system_does_not_ship_whatever_else_it_reac
         min_refusal_f1=None,
         max_over_refusal=None,
         min_quote_validity=None,
-        beat_baseline=False,
     )
-    assert list(gates) == ["beat_trivial"]
+    assert set(gates) == ALWAYS
     assert not gates["beat_trivial"].passed
     assert words.startswith(
         "Do not ship: on 120 questions the trained model is not better than"

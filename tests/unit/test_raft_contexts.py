@@ -102,6 +102,13 @@ def test_a_chunk_with_the_same_quote_is_no_distractor():
         )
 
 
+def test_a_chunk_that_answers_in_capitals_is_no_distractor():
+    loud = chunk(51, "PART NUMBER 4 LIES IN BOX 28.")
+    assert holds_answer(loud, ASKED)
+    chunks = {**CHUNKS, loud.id: loud}
+    assert loud.id not in choose(chunks=chunks, hits=[loud.id, *HITS]).chunk_ids
+
+
 def test_a_chunk_that_answers_in_other_words_is_no_distractor():
     other = chunk(50, "You find part number 4 in box 28.")
     chunks = {**CHUNKS, other.id: other}

@@ -54,12 +54,26 @@ def test_a_good_candidate_passes():
         ({"answer": "4 bar"}, "answer not in quote"),
         ({"answer": "1,485 rpm"}, "answer not in quote"),
         ({"answer": "opens\nat"}, "answer not in quote"),
+        ({"answer": "3.7 Bar"}, "answer not in quote"),
+        ({"quote": "The safety valve sv-1 opens at 3.7 bar."}, "quote not in chunk"),
         ({"answer": "word " * 30}, "answer length"),
         ({"question": "Does the valve open at 3.7 bar or not?"}, "answer in question"),
     ],
 )
 def test_a_bad_candidate_is_turned_away_with_its_reason(change, reason):
     assert why_unusable(replace(GOOD, **change), {"c": CHUNK}, CONFIG) == reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"quote": "the safety valve SV-1 opens at 3.7 bar."},
+        {"answer": "Opens at 3.7 bar"},
+        {"answer": "Bar", "question": "Which unit does the safety valve SV-1 have?"},
+    ],
+)
+def test_the_case_of_a_sentence_s_start_turns_nothing_away(change):
+    assert why_unusable(replace(GOOD, **change), {"c": CHUNK}, CONFIG) == ""
 
 
 def test_a_pronoun_in_a_rule_made_wording_is_no_reason():

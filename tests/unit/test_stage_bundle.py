@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from sfta.adapters import wheelhouse
+from sfta.adapters.model_licence import ModelLicence
 from sfta.adapters.wheel_file import Wheel
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Runtime
+from sfta.documents.config import IndexConfig
 from sfta.recipe import Recipe
-from sfta.stages import bundle
+from sfta.stages import bundle, papers
 from sfta.stages.cards import ModelFacts, data_card, model_card
 from sfta.stages.sbom import Part, sbom
 from sfta_edge.bundle import verify_bundle
@@ -29,6 +31,7 @@ CONTRACT = PromptContract(
 REPORT = {
     "gates": [
         {"name": "min_token_f1", "value": 0.71234, "bound": 0.5, "passed": True},
+        {"name": "beat_baseline", "value": 0.1, "bound": 0.0, "passed": True},
         {"name": "beat_trivial", "value": 0.2, "bound": 0.0, "passed": True},
     ],
     "passed": True,
@@ -136,6 +139,16 @@ def _house(tmp_path, monkeypatch):
     return house
 
 
+BASE = ModelLicence("Apache-2.0", {"LICENSE": b"of the base"})
+LICENCES = {"maker/small-1b": BASE, IndexConfig().embedder: ModelLicence("MIT")}
+
+
+@pytest.fixture(autouse=True)
+def _licences(monkeypatch):
+    """What the hub and an installed package say of the two models."""
+    monkeypatch.setattr(papers, "model_licence", lambda spec, cache, root: LICENCES[spec])
+
+
 @pytest.fixture(name="recipe")
 def _recipe():
     return Recipe.model_validate(
@@ -185,6 +198,7 @@ def test_a_bundle_holds_all_its_parts(job, public):
         "embedder/embedder.gguf",
         "install.sh",
         "knowledge/knowledge.sqlite",
+        "licences/base-model/LICENSE",
         "licences/part-1.0/LICENSE",
         "licences/sfta-edge-0.1.0/LICENSE",
         "model/manuals-Q8_0.gguf",
@@ -199,6 +213,35 @@ def test_a_bundle_holds_all_its_parts(job, public):
     script = files("sfta_edge").joinpath("install.sh").read_bytes()
     assert (job.out / "bundle/install.sh").read_bytes() == script
     assert (job.out / "bundle/model/manuals-Q8_0.gguf").read_bytes() == b"weights"
+
+
+def test_the_model_card_says_under_which_licences_the_models_are(job):
+    bundle.run(job)
+    text = (job.out / "bundle/MODEL_CARD.md").read_text()
+    assert (
+        "- Licence of the base model: `Apache-2.0`; the text is in `licences/base-model/`.\n"
+        in text
+    )
+    assert "- Licence of the embedder: `MIT`; its text was not found" in text
+    assert (job.out / "bundle/licences/base-model/LICENSE").read_bytes() == b"of the base"
+
+
+def test_the_bill_of_materials_names_the_licences_of_the_models(job):
+    bundle.run(job)
+    found = json.loads((job.out / "bundle/sbom.json").read_text())
+    licences = {c["bom-ref"]: c.get("licenses") for c in found["components"]}
+    assert licences["model/manuals-Q8_0.gguf"] == [{"expression": "Apache-2.0"}]
+    assert licences["embedder/embedder.gguf"] == [{"expression": "MIT"}]
+    assert licences["knowledge/knowledge.sqlite"] is None
+
+
+def test_another_licence_text_is_another_bundle(job, monkeypatch):
+    before = bundle.STAGE.external(job.recipe, job.runtime)
+    changed = ModelLicence("Apache-2.0", {"LICENSE": b"another"})
+    monkeypatch.setitem(LICENCES, "maker/small-1b", changed)
+    after = bundle.STAGE.external(job.recipe, job.runtime)
+    assert before["licences"]["base-model"] != after["licences"]["base-model"]
+    assert before["licences"]["embedder"] == after["licences"]["embedder"]
 
 
 def test_the_facts_say_how_to_answer_and_where_it_comes_from(job, public):
@@ -236,7 +279,9 @@ def test_the_same_inputs_give_the_same_bytes(job, tmp_path):
     ("change", "reason"),
     [
         ({"passed": False}, "the report is not passed"),
-        ({"gates": []}, "it has no gates"),
+        ({"gates": []}, "beat_baseline is missing, beat_trivial is missing"),
+        ({"gates": REPORT["gates"][:2]}, "not passed: beat_trivial is missing"),
+        ({"gates": REPORT["gates"][::2]}, "not passed: beat_baseline is missing"),
         ({"gates": [{"name": "min_f1", "passed": False}]}, "not passed: min_f1"),
         ({"gates": [{"name": "min_f1", "passed": "yes"}]}, "not passed: min_f1"),
         ({"gates": [{"name": "a", "passed": True}], "passed": "yes"}, "not passed"),
@@ -382,7 +427,7 @@ def test_the_model_card_states_gates_figures_and_limits(job):
 
 
 def test_a_model_card_can_do_without_figures():
-    facts = ModelFacts("n", 1, "b", "Q8_0", 2, 3)
+    facts = ModelFacts("n", 1, "b", "Q8_0", 2, 3, "`MIT`", "`MIT`")
     text = model_card(facts, {"gates": REPORT["gates"]})
     assert "## Measured" not in text
     assert "The report states no verdict." in text

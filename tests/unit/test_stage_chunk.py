@@ -30,7 +30,7 @@ class WordTokenizer:
 
 @pytest.fixture(autouse=True)
 def _words(monkeypatch, tmp_path):
-    monkeypatch.setattr(chunk.hub, "resolve_model", lambda spec, cache: tmp_path)
+    monkeypatch.setattr(chunk.hub, "resolve_model", lambda spec, cache, root: tmp_path)
     monkeypatch.setattr(chunk.hub, "load_tokenizer", lambda folder: WordTokenizer())
 
 
@@ -174,7 +174,7 @@ def test_tokens_are_counted_without_begin_and_end_tokens():
 
 
 def test_the_key_names_the_model_of_the_tokenizer(monkeypatch, tmp_path):
-    monkeypatch.setattr(chunk.hub, "model_identity", lambda spec: f"digest of {spec}")
+    monkeypatch.setattr(chunk.hub, "model_identity", lambda spec, root: f"digest of {spec}")
     assert chunk.STAGE.external(recipe_with(), Runtime()) == "digest of folder"
     assert chunk.STAGE.needs == ("documents",)
 

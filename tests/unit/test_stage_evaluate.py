@@ -265,8 +265,10 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "Embedder", FakeEmbedder)
     monkeypatch.setattr(evaluate, "variant", lambda: "fake")
     monkeypatch.setattr(evaluate, "model_gguf", lambda folder, cache, scheme: base)
-    monkeypatch.setattr(evaluate.hub, "resolve_model", lambda spec, cache: tmp_path)
-    monkeypatch.setattr(evaluate.hub, "model_identity", lambda spec: f"identity of {spec}")
+    monkeypatch.setattr(evaluate.hub, "resolve_model", lambda spec, cache, root: tmp_path)
+    monkeypatch.setattr(
+        evaluate.hub, "model_identity", lambda spec, root: f"identity of {spec}"
+    )
     (tmp_path / "questions.jsonl").write_bytes(lines(QUESTIONS))
     validation = [row(f"v{n}", noun, held=n % 2 == 0) for n, noun in enumerate(NOUNS)]
     test = [row("t0", "pump", held=True), row("t1", "belt", held=False, kind="near_miss_code")]

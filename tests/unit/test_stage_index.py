@@ -101,7 +101,7 @@ def _recipe():
 @pytest.fixture(name="job")
 def _job(tmp_path, recipe, monkeypatch):
     (tmp_path / "converted.gguf").write_bytes(b"embedder")
-    monkeypatch.setattr(index.hub, "resolve_model", lambda spec, cache: tmp_path)
+    monkeypatch.setattr(index.hub, "resolve_model", lambda spec, cache, root: tmp_path)
     monkeypatch.setattr(
         "sfta_export.gguf.embedder_gguf", lambda folder, cache: tmp_path / "converted.gguf"
     )
@@ -229,11 +229,11 @@ def test_an_embedder_that_cannot_be_found_is_said_before_the_run(recipe):
     )
     problems = index.STAGE.check(broken, Runtime())
     assert len(problems) == 1
-    assert "index.embedder: there is no model './nowhere'" in problems[0]
+    assert problems == ["index.embedder: there is no model './nowhere': nowhere does not exist"]
 
 
 def test_another_embedder_is_another_key(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(index.hub, "model_identity", lambda spec: f"identity of {spec}")
+    monkeypatch.setattr(index.hub, "model_identity", lambda spec, root: f"identity of {spec}")
     assert index.STAGE.external(recipe, Runtime()) == {
         "embedder": f"identity of {recipe.index.embedder}"
     }

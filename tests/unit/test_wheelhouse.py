@@ -44,6 +44,9 @@ def _installed(tmp_path, monkeypatch):
     return tmp_path
 
 
+LICENCE = "sfta_edge-9.9.dist-info/licenses/LICENSE"
+
+
 @pytest.fixture(name="runtime")
 def _runtime(tmp_path, monkeypatch):
     """The runtime's wheel, as `make tools` leaves it."""
@@ -263,6 +266,36 @@ def test_metadata_under_the_older_name_is_read_too(installed, tmp_path):
     expected = pack_edge(tmp_path).read_bytes()
     (info / "METADATA").rename(info / "PKG-INFO")
     assert pack_edge(tmp_path).read_bytes() == expected
+
+
+def test_the_package_is_packed_with_its_licence(installed, tmp_path):
+    wheel = Wheel.read(pack_edge(tmp_path))
+    assert wheel.licence_files() == {"LICENSE": b"Apache License"}
+
+
+def test_a_checkout_keeps_the_licence_beside_its_project_file(installed, tmp_path):
+    (installed / "site" / LICENCE).unlink()
+    wheel = Wheel.read(pack_edge(tmp_path))
+    assert wheel.licence_files()["LICENSE"].lstrip().startswith(b"Apache License")
+
+
+@pytest.mark.parametrize("beside", ["LICENSE", "pyproject.toml"])
+def test_no_device_gets_code_without_its_licence(installed, tmp_path, monkeypatch, beside):
+    """A licence beside the package alone may be that of anything."""
+    (installed / "site" / LICENCE).unlink()
+    (tmp_path / "place/sfta_edge").mkdir(parents=True)
+    (tmp_path / "place" / beside).write_text("x")
+    monkeypatch.setattr(wheel_file, "_edge_folder", lambda: tmp_path / "place/sfta_edge")
+    with pytest.raises(MissingDependencyError, match="no licence text"):
+        pack_edge(tmp_path)
+    with pytest.raises(MissingDependencyError, match="no licence text"):
+        wheelhouse.identity(["3.11"], tmp_path)
+
+
+def test_another_licence_text_is_another_house(installed, runtime, tmp_path):
+    first = wheelhouse.identity(["3.11"], tmp_path)
+    (installed / "site" / LICENCE).write_text("another")
+    assert wheelhouse.identity(["3.11"], tmp_path) != first
 
 
 @pytest.mark.parametrize("name", ["METADATA", "entry_points.txt"])
