@@ -71,7 +71,7 @@ def list_store(url: str) -> Iterator[Source]:
             yield from _web_file(filesystem, url)
             return
         base, entries = _entries(filesystem, path)
-    except (OSError, ValueError, *_foreign_errors()) as error:
+    except _failures() as error:
         raise _store_error(url, error) from error
     for place, info in sorted(entries.items()):
         name = place[len(base) :].lstrip("/") if place.startswith(base) else place
@@ -103,7 +103,7 @@ def fetch_from_store(source: Source, cache: Path, most_bytes: int) -> Path:
                 hint="Run again when nobody writes there.",
             )
         scratch.replace(target)
-    except (OSError, ValueError, *_foreign_errors()) as error:
+    except _failures() as error:
         raise _store_error(source.location, error) from error
     finally:
         scratch.unlink(missing_ok=True)
@@ -114,11 +114,14 @@ def _open(url: str) -> IO[bytes]:
     scheme, rest = _scheme(url), url.partition("://")[2]
     if scheme in _WEB:
         # In one stream: not every server sends ranges.
-        return _filesystem(url)[0].open(url, "rb", block_size=0)
+        web: IO[bytes] = _filesystem(url)[0].open(url, "rb", block_size=0)
+        return web
     authority, _, path = rest.partition("/")
     # Opened by its place, not by its URL: a file's name may look like a query or a chain.
     filesystem, container = _filesystem(f"{scheme}://{authority}")
-    return filesystem.open(f"{container.rstrip('/')}/{path}", "rb", block_size=_BLOCK)
+    place = f"{container.rstrip('/')}/{path}"
+    stored: IO[bytes] = filesystem.open(place, "rb", block_size=_BLOCK)
+    return stored
 
 
 def _copy(stream: IO[bytes], copy: IO[bytes], most_bytes: int) -> int:
@@ -143,8 +146,9 @@ def _entries(filesystem: Any, path: str) -> tuple[str, dict[str, dict[str, Any]]
 
 
 def _web_file(filesystem: Any, url: str) -> Iterator[Source]:
-    path = PurePosixPath(unquote(urlsplit(url).path))
-    if not path.name or "*" in url or "[" in url:
+    plain = unquote(urlsplit(url).path)
+    path = PurePosixPath(plain)
+    if not path.name or plain.endswith("/") or "*" in url or "[" in url:
         raise ConfigError(
             f"{url} names no single file", hint="A web server lists no files: name each one."
         )
@@ -191,16 +195,17 @@ def _filesystem(url: str) -> tuple[Any, str]:
         raise MissingDependencyError(
             f"{scheme}:// needs a driver: {error}", hint=hint
         ) from error
-    except (OSError, ValueError, *_foreign_errors()) as error:
+    except _failures() as error:
         raise ConfigError(
             f"cannot read the source {url}: {without_secrets(str(error))}"
         ) from error
     return filesystem, str(path)
 
 
-def _foreign_errors() -> tuple[type[Exception], ...]:
+def _failures() -> tuple[type[Exception], ...]:
+    """What a driver may raise when its store fails."""
     loaded = ((sys.modules.get(module), name) for module, name in _FOREIGN)
-    return tuple(getattr(module, name) for module, name in loaded if module)
+    return (OSError, ValueError, *(getattr(module, name) for module, name in loaded if module))
 
 
 def _store_error(url: str, error: Exception) -> ToolError:

@@ -44,6 +44,7 @@ def test_the_first_error_ends_the_map():
         started.append(number)
         if number == 1:
             raise ConfigError("one is too many")
+        time.sleep(0.05)
         return number
 
     results = LocalExecutor(1).map(fails, range(100))
@@ -55,12 +56,17 @@ def test_the_first_error_ends_the_map():
 
 def test_a_map_that_nobody_reads_on_stops():
     started = []
-    results = LocalExecutor(1).map(started.append, range(1000))
+
+    def call(number):
+        started.append(number)
+        time.sleep(0.05)
+
+    results = LocalExecutor(1).map(call, range(100))
     next(results)
     results.close()
     count = len(started)
-    time.sleep(0.02)
-    assert len(started) == count < 1000
+    time.sleep(0.2)
+    assert len(started) == count < 100
 
 
 def test_the_runtime_says_how_wide_a_map_is():

@@ -3,6 +3,7 @@
 import os
 import shutil
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -91,13 +92,13 @@ def test_the_artifacts_have_the_same_digests_as_on_one_machine(executor, tmp_pat
     shutil.copy(QUICKSTART / "documents" / DOCUMENT, tmp_path / "documents")
     (tmp_path / "documents" / "short.md").write_text("# Pump\n\nThe pump runs at 40 bar.\n")
     recipe = recipe_over(tmp_path, SMOLLM2)
-    prepared = os.environ.get("SFTA_CACHE", os.path.expanduser("~/.cache/sfta"))
+    prepared = Path(os.environ.get("SFTA_CACHE", "~/.cache/sfta")).expanduser()
     made = {}
     for name in ("local", "ray"):
         cache = tmp_path / f"cache-{name}"
         cache.mkdir()
         for shared in ("models", "tools"):
-            (cache / shared).symlink_to(os.path.join(prepared, shared))
+            (cache / shared).symlink_to(prepared / shared)
         runtime = Runtime(tmp_path / f"runs-{name}", cache, workers=2, executor=name)
         artifacts = run_stages([ingest.STAGE, chunk.STAGE, index.STAGE], recipe, runtime)
         made[name] = {kind: artifact.digest for kind, artifact in artifacts.items()}
