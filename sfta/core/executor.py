@@ -7,6 +7,8 @@ other processes by its own means.
 """
 
 import os
+import secrets
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -16,6 +18,7 @@ from sfta_edge.errors import MissingDependencyError, SftaError, ToolError
 
 R = TypeVar("R")
 T = TypeVar("T")
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing about a run is reported to anybody
 
 
 class Executor(Protocol):
@@ -115,6 +118,10 @@ class RayExecutor:
 
 
 def _connected(workers: int) -> Any:
+    own = not os.environ.get("RAY_ADDRESS")
+    if "ray" not in sys.modules:
+        # Ray reads these when it is imported, and hands them to its processes.
+        os.environ.update(_QUIET | (_own_cluster() if own else {}))
     try:
         import ray
     except ImportError as error:
@@ -123,15 +130,10 @@ def _connected(workers: int) -> Any:
         ) from error
     if ray.is_initialized():
         return ray
-    # Nothing about a run is reported to anybody.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
-    if not os.environ.get("RAY_ADDRESS"):
-        options |= {
-            "include_dashboard": False,
-            "num_cpus": workers or len(os.sched_getaffinity(0)),
-            "_node_ip_address": "127.0.0.1",
-        }
+    if own:
+        cores = workers or len(os.sched_getaffinity(0))
+        options |= {"include_dashboard": False, "num_cpus": cores}
     try:
         ray.init(**options)
     except (OSError, RuntimeError, ValueError) as error:
@@ -139,3 +141,13 @@ def _connected(workers: int) -> Any:
             f"Ray cannot be reached: {error}", hint="Check RAY_ADDRESS and `ray status`."
         ) from error
     return ray
+
+
+def _own_cluster() -> dict[str, str]:
+    """A cluster that only this user's processes on this machine can reach."""
+    return {
+        # Whatever its name says: 0 makes Ray listen on the loopback interface alone.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import socket
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from sfta.stages import chunk, index, ingest
 from sfta_edge.errors import ConfigError, ToolError
 from small_line import DOCUMENT, QUICKSTART, SMOLLM2
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'sfta[ray]'")
+# Not imported here: what makes a cluster private is read when Ray is imported.
+if find_spec("ray") is None:
+    pytest.skip("Ray is not installed: pip install 'sfta[ray]'", allow_module_level=True)
 # Ray's own processes and sockets end when they end.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -29,7 +33,11 @@ pytestmark = [
 def _executor():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+            patch.setenv(name, "")  # so that it is as before afterwards
         yield executor_of(Runtime(executor="ray", workers=2))
+        import ray
+
         ray.shutdown()
 
 
@@ -105,32 +113,50 @@ def test_the_artifacts_have_the_same_digests_as_on_one_machine(executor, tmp_pat
     assert made["ray"] == made["local"]
 
 
-def test_a_cluster_that_is_not_there_is_an_error_with_advice(monkeypatch):
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+@pytest.fixture(name="asked")
+def _asked(executor, monkeypatch):
+    """Options that Ray is started with; it is not started."""
+    import ray
 
+    asked = {}
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: asked.update(options))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    return asked
+
+
+def test_a_cluster_that_is_not_there_is_an_error_with_advice(asked, monkeypatch):
     def unreachable(**_options):
         raise ConnectionError("Could not find any running Ray instance")
 
-    monkeypatch.setattr(ray, "init", unreachable)
+    monkeypatch.setattr("ray.init", unreachable)
     with pytest.raises(ToolError, match="Ray cannot be reached") as error:
         executor_of(Runtime(executor="ray"))
     assert "RAY_ADDRESS" in error.value.hint
 
 
-def test_a_cluster_of_our_own_listens_to_nobody_else(monkeypatch):
-    asked = {}
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", lambda **options: asked.update(options))
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+def test_a_cluster_of_our_own_has_as_many_processes_as_workers(asked):
     executor_of(Runtime(executor="ray", workers=2))
-    assert asked["_node_ip_address"] == "127.0.0.1"
-    assert asked["include_dashboard"] is False
-    assert asked["num_cpus"] == 2
+    assert (asked["num_cpus"], asked["include_dashboard"]) == (2, False)
+
+
+def test_a_cluster_of_others_is_taken_as_it_is(asked, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    asked.clear()
     executor_of(Runtime(executor="ray", workers=2))
     assert set(asked) == {"log_to_driver", "logging_level"}
+
+
+def test_a_cluster_of_our_own_is_reached_by_nobody_else(executor):
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    host, _, port = address.rpartition(":")
+    assert host == "127.0.0.1"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
+    for other in others - {"127.0.0.1", "127.0.1.1"}:
+        with socket.socket() as client:
+            assert client.connect_ex((other, int(port))) != 0
 
 
 def test_both_executors_promise_the_same():
