@@ -18,6 +18,7 @@ from sfta_edge.errors import MissingDependencyError, SftaError, ToolError
 
 R = TypeVar("R")
 T = TypeVar("T")
+_RETRIES = 1  # a process may be lost once
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing about a run is reported to anybody
 
 
@@ -92,8 +93,10 @@ class RayExecutor:
         self.width = waiting or int(self._ray.cluster_resources().get("CPU", 1))
 
     def map(self, function: Callable[[R], T], records: Sequence[R]) -> Iterator[T]:
-        task = self._ray.remote(num_cpus=self._cores)(function)
-        pending = [task.remote(record) for record in records]
+        task = self._ray.remote(num_cpus=self._cores, max_retries=_RETRIES)(_call)
+        # Sent once: what all records have in common may be large.
+        shared = self._ray.put(function)
+        pending = [task.remote(shared, record) for record in records]
         try:
             for reference in pending:
                 yield self._result(reference)
@@ -115,6 +118,10 @@ class RayExecutor:
                 f"a Ray worker failed: {str(error).splitlines()[0]}",
                 hint="Look at `ray status`, or run with --executor local.",
             ) from error
+
+
+def _call(function: Callable[[R], T], record: R) -> T:
+    return function(record)
 
 
 def _connected(workers: int) -> Any:

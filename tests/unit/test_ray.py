@@ -18,6 +18,8 @@ from sfta.stages import chunk, index, ingest
 from sfta_edge.errors import ConfigError, ToolError
 from small_line import DOCUMENT, QUICKSTART, SMOLLM2
 
+TESTS = Path(__file__).parents[1]
+
 # Not imported here: what makes a cluster private is read when Ray is imported.
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed: pip install 'sfta[ray]'", allow_module_level=True)
@@ -33,6 +35,9 @@ pytestmark = [
 def _executor():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
+        # The processes import what tests send to them.
+        folders = [str(TESTS), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(folders).rstrip(os.pathsep))
         for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
             patch.setenv(name, "")  # so that it is as before afterwards
         yield executor_of(Runtime(executor="ray", workers=2))
