@@ -130,14 +130,24 @@ def hf_tokenize(tokenizer: Any) -> Callable[[str, bool], list[int]]:
     ids are those of llama.cpp, which does not compose letters and accents (Unicode NFC) as
     some tokenizers do: training sees what the device will see.
     """
+    return tokenize_by(tokenizer_rules(tokenizer))
+
+
+def tokenizer_rules(tokenizer: Any) -> str:
+    """All that decides the ids of `hf_tokenize`, as one text that any process can be given."""
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
     if _composes_only(rules.get("normalizer")):
         rules["normalizer"] = None
     # Padding or cutting left over from other uses would change the ids.
     rules["padding"] = rules["truncation"] = None
-    spelled = json.dumps(rules)
-    parsing = type(tokenizer.backend_tokenizer).from_str(spelled)
-    plain = type(tokenizer.backend_tokenizer).from_str(spelled)
+    return json.dumps(rules)
+
+
+def tokenize_by(rules: str) -> Callable[[str, bool], list[int]]:
+    """As `hf_tokenize`, from the text that `tokenizer_rules` gives."""
+    from tokenizers import Tokenizer
+
+    parsing, plain = Tokenizer.from_str(rules), Tokenizer.from_str(rules)
     plain.encode_special_tokens = True
 
     def tokenize(text: str, parse_special: bool) -> list[int]:  # noqa: FBT001 prompt.Tokenize

@@ -1,55 +1,19 @@
-"""Where documents come from: local files, folders and globs, and object stores by URL.
+"""Where documents come from: local files, folders and globs, object stores, web servers.
 
 URLs go through fsspec (`az://`, `s3://`, `gs://`, `https://`, ...); its drivers are optional
 packages. Local paths need nothing.
 """
 
 import fnmatch
-import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from sfta_edge.errors import ConfigError, MissingDependencyError, ToolError
-
-_GLOB = frozenset("*?[")
-_STAMPS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "content_md5",
-    "mtime",
-    "LastModified",
-    "last_modified",
-    "created",
-)
-_DRIVERS = {
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "abfss": "adlfs",
-    "s3": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Source:
-    """One file to read."""
-
-    name: str
-    """POSIX path below the listed source: the same on every machine."""
-    location: str
-    """Local path or URL."""
-    size: int
-    """Bytes."""
-    stamp: str = ""
-    """Version of a remote file; empty when the store gives none."""
-    parents: tuple[str, ...] = ()
-    """Folder names above the name, nearest last; used when two names are the same."""
+from sfta.adapters.source import Source, fixed_part, has_glob, is_hidden
+from sfta.adapters.store import fetch_from_store, list_store
+from sfta.core.url import is_url
+from sfta_edge.errors import ConfigError
 
 
 def list_sources(
@@ -65,7 +29,7 @@ def list_sources(
     found: dict[str, Source] = {}
     missing: list[str] = []
     for pattern in patterns:
-        sources = list(_remote(pattern) if _is_url(pattern) else _local(pattern, root))
+        sources = list(list_store(pattern) if is_url(pattern) else _local(pattern, root))
         if not sources:
             missing.append(_nothing(pattern, root))
         for source in sources:
@@ -76,38 +40,24 @@ def list_sources(
     return sorted(_distinct(list(found.values())))
 
 
-def fetch(source: Source, cache: Path) -> Path:
-    """A local file with the source's content; a remote file is downloaded once per version."""
-    if not _is_url(source.location):
+def fetch(source: Source, cache: Path, most_bytes: int) -> Path:
+    """A local file with the source's content; a remote file is downloaded once per version.
+
+    Raises:
+        ToolError: a store does not answer, or sends more than `most_bytes`.
+    """
+    if not is_url(source.location):
         return Path(source.location)
-    key = hashlib.sha256(f"{source.location}\n{source.size}\n{source.stamp}".encode())
-    target = cache / "sources" / key.hexdigest()[:32]
-    if source.stamp and target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    filesystem, path = _filesystem(source.location)
-    try:
-        filesystem.get_file(path, str(scratch))
-        scratch.replace(target)
-    except (OSError, ValueError) as error:
-        raise _store_error(source.location, error) from error
-    finally:
-        scratch.unlink(missing_ok=True)
-    return target
-
-
-def _is_url(text: str) -> bool:
-    return "://" in text
+    return fetch_from_store(source, cache, most_bytes)
 
 
 def _nothing(pattern: str, root: Path) -> str:
-    if _is_url(pattern):
+    if is_url(pattern):
         return f"there is no file at {pattern}"
     path = root / pattern
     if path.is_dir():
         return f"the folder {path} holds no file"
-    if _has_glob(pattern):
+    if has_glob(pattern):
         return f"no file matches {path}"
     return f"there is no file {path}"
 
@@ -118,18 +68,15 @@ def _local(pattern: str, root: Path) -> Iterator[Source]:
         yield _local_source(path, path.parent)
     elif path.is_dir():
         yield from _below(path, "**/*")
-    elif _has_glob(pattern):
-        fixed = _fixed_part(path)
+    elif has_glob(pattern):
+        fixed = fixed_part(path)
         if fixed.is_dir():
             yield from _below(fixed, path.relative_to(fixed).as_posix())
 
 
 def _below(folder: Path, pattern: str) -> Iterator[Source]:
     for path in sorted(folder.glob(pattern)):
-        parts = path.relative_to(folder).parts
-        # Names with a dot and locks of office programs are no documents.
-        hidden = any(part.startswith((".", "~$")) for part in parts)
-        if path.is_file() and not hidden:
+        if path.is_file() and not is_hidden(path.relative_to(folder).as_posix()):
             yield _local_source(path, folder)
 
 
@@ -140,75 +87,6 @@ def _local_source(path: Path, base: Path) -> Source:
         path.stat().st_size,
         parents=tuple(base.resolve().parts[-3:]),
     )
-
-
-def _remote(url: str) -> Iterator[Source]:
-    filesystem, path = _filesystem(url)
-    scheme = url.partition("://")[0]
-    try:
-        if _has_glob(path):
-            base = _fixed_part(Path(path)).as_posix()
-            entries = filesystem.glob(path, detail=True)
-        elif filesystem.isdir(path):
-            base = path.rstrip("/")
-            entries = filesystem.find(path, detail=True)
-        elif filesystem.exists(path):
-            base = path.rpartition("/")[0]
-            entries = {path: filesystem.info(path)}
-        else:
-            return
-    except (OSError, ValueError) as error:
-        raise _store_error(url, error) from error
-    for place, info in sorted(entries.items()):
-        if info.get("type") == "file":
-            yield _remote_source(filesystem, place, info, base, scheme)
-
-
-def _remote_source(
-    filesystem: Any, place: str, info: dict[str, Any], base: str, scheme: str
-) -> Source:
-    name = place[len(base) :].lstrip("/") if place.startswith(base) else place
-    location = str(filesystem.unstrip_protocol(place))
-    if not _is_url(location):
-        location = f"{scheme}://{place}"
-    stamp = next((str(info[key]) for key in _STAMPS if info.get(key)), "")
-    parents = tuple(PurePosixPath(base).parts[-3:])
-    return Source(name, location, int(info.get("size") or 0), stamp, parents)
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    scheme = url.partition("://")[0]
-    try:
-        filesystem, path = url_to_fs(url)
-    except ImportError as error:
-        package = _DRIVERS.get(scheme, "")
-        hint = f"Run `pip install {package}`." if package else "Install its fsspec driver."
-        raise MissingDependencyError(
-            f"{scheme}:// needs a driver: {error}", hint=hint
-        ) from error
-    except ValueError as error:
-        raise ConfigError(f"cannot read the source {url}: {error}") from error
-    return filesystem, str(path)
-
-
-def _store_error(url: str, error: Exception) -> ToolError:
-    return ToolError(
-        f"cannot read {url}: {type(error).__name__}: {error}",
-        hint="Check the address, the network and the credentials of the store.",
-    )
-
-
-def _has_glob(text: str) -> bool:
-    return any(char in _GLOB for char in text)
-
-
-def _fixed_part(path: Path) -> Path:
-    """The folder above the first part with a wildcard."""
-    parts = path.parts
-    first = next(i for i, part in enumerate(parts) if _has_glob(part))
-    return Path(*parts[:first])
 
 
 def _excluded(name: str, exclude: Sequence[str]) -> bool:

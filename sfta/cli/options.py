@@ -34,7 +34,7 @@ _RUNTIME = (
         default=_DEFAULT.cache,
         show_default=True,
         envvar="SFTA_CACHE",
-        help="Folder of prepared models and tools.",
+        help="Folder of prepared models, tools and results of records.",
     ),
     click.option(
         "--workers",
@@ -42,6 +42,13 @@ _RUNTIME = (
         default=_DEFAULT.workers,
         show_default=True,
         help="Processes for parsing; 0 means one per core.",
+    ),
+    click.option(
+        "--executor",
+        type=click.Choice(["local", "ray"]),
+        default=_DEFAULT.executor,
+        show_default=True,
+        help="Where documents are read, cut, embedded and asked about: here, or on Ray.",
     ),
     click.option(
         "--device",
@@ -67,13 +74,14 @@ def runtime_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def make_runtime(
-    runs: Path, cache: Path, workers: int, device: str, key: Path | None
+    *, runs: Path, cache: Path, workers: int, executor: str, device: str, key: Path | None
 ) -> Runtime:
     """The options as a value, with home folders spelled out."""
     return Runtime(
         runs=runs,
         cache=cache.expanduser(),
         workers=workers,
+        executor=executor,
         device=device,
         signing_key=key,
     )

@@ -35,9 +35,12 @@ class Runtime:
     runs: Path = Path("runs")
     """Folder of the artifacts."""
     cache: Path = Path("~/.cache/sfta")
-    """Folder for what any recipe may share: prepared base models, built tools."""
+    """Folder for what any recipe may share: prepared base models, built tools, results of
+    records that have not changed."""
     workers: int = 0
     """Processes for parsing; 0 means one per core."""
+    executor: str = "local"
+    """Where maps over records run: `local` or `ray`."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
     signing_key: Path | None = None

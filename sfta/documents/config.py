@@ -2,11 +2,25 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from sfta.core.config import Section
+from sfta.core.url import is_url, secret_in
 
 Glob = Annotated[str, Field(min_length=1)]
+
+
+def _without_secret(source: str) -> str:
+    # The text is not repeated: what is refused here is neither shown nor hashed nor kept.
+    if is_url(source) and (found := secret_in(source)):
+        raise ValueError(
+            f"the URL holds {found}; give credentials through the environment, "
+            "see docs/how-to/blob-storage.md"
+        )
+    return source
+
+
+SourcePattern = Annotated[Glob, AfterValidator(_without_secret)]
 
 
 class IngestLimits(Section):
@@ -27,9 +41,10 @@ class IngestLimits(Section):
 class IngestConfig(Section):
     """Which documents are read, and how."""
 
-    sources: Annotated[list[Glob], Field(min_length=1)]
-    """Files, folders, globs (`manuals/**/*.pdf`) or URLs (`az://container/manuals`).
-    Relative paths start at the recipe's folder. Folders are read with all they hold."""
+    sources: Annotated[list[SourcePattern], Field(min_length=1)]
+    """Files, folders, globs (`manuals/**/*.pdf`) or URLs (`az://container/manuals`, `s3://`,
+    `gs://`, `https://` for one file). Relative paths start at the recipe's folder. Folders are
+    read with all they hold. A URL holds no key: credentials come from the environment."""
     exclude: list[Glob] = []
     """Globs of file names to leave out, matched against the path below the source."""
     running_lines: Literal["drop", "keep"] = "drop"

@@ -37,6 +37,15 @@ def parse_isolated(
     Raises:
         UnreadableError: the file was refused, ran over a limit, or ended the process.
     """
+    return read_result(parse_to(path, name, out, options, limits).read_bytes())
+
+
+def parse_to(path: Path, name: str, out: Path, options: ParseOptions, limits: Limits) -> Path:
+    """As `parse_isolated`, but give back `out`, which `read_result` reads.
+
+    Raises:
+        UnreadableError: the file ran over a limit or ended the process.
+    """
     if not out.exists():
         job = {
             "path": str(path.resolve()),
@@ -47,7 +56,20 @@ def parse_isolated(
             "seconds": limits.seconds,
         }
         _run(job, limits.seconds)
-    return _read(out)
+    return out
+
+
+def read_result(raw: bytes) -> Parsed:
+    """What a process has found in its file.
+
+    Raises:
+        UnreadableError: the file cannot become a document.
+    """
+    data = json.loads(raw)
+    if failure := data.get("failure"):
+        code: Code = failure["code"]
+        raise UnreadableError(code, failure["reason"])
+    return Parsed.from_json(data["document"])
 
 
 def _run(job: dict[str, Any], seconds: int) -> None:
@@ -74,14 +96,6 @@ def _run(job: dict[str, Any], seconds: int) -> None:
     if done.returncode == -signal.SIGXCPU:
         raise _timeout(seconds)
     raise _crash(done.returncode, tail)
-
-
-def _read(out: Path) -> Parsed:
-    data = json.loads(out.read_bytes())
-    if failure := data.get("failure"):
-        code: Code = failure["code"]
-        raise UnreadableError(code, failure["reason"])
-    return Parsed.from_json(data["document"])
 
 
 def _environment() -> dict[str, str]:

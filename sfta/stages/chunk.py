@@ -2,14 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
+from sfta.core.cached_map import cached_map
+from sfta.core.executor import executor_of
 from sfta.core.progress import task
+from sfta.core.record_cache import FOLDER, RecordCache, code_identity, record_key
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.documents.chunking import Chunk, CountTokens, chunk_pages
+from sfta.documents.config import ChunkConfig
 from sfta.documents.document import Page
 from sfta.recipe import Recipe
 from sfta_edge.errors import ConfigError
@@ -29,18 +35,16 @@ def run(job: Job[Recipe]) -> Metrics:
         ConfigError: the documents hold no text at all.
     """
     recipe = job.recipe
-    folder = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
-    count_tokens = token_counter(hub.load_tokenizer(folder))
     lengths: list[int] = []
     documents = pages = 0
     source = job.inputs["documents"].file(DOCUMENTS)
     with (
         task("chunk: documents", job.inputs["documents"].metrics.get("documents")) as progress,
+        closing(_chunked(source, job)) as chunked,
         (job.out / CHUNKS).open("wb") as chunks_file,
         (job.out / DOCUMENTS).open("wb") as documents_file,
     ):
-        for document in read_documents(source):
-            chunks = chunk_document(document, count_tokens, recipe)
+        for document, chunks in zip(read_documents(source), chunked, strict=True):
             chunks_file.writelines(canonical_json(chunk) + b"\n" for chunk in chunks)
             documents_file.write(canonical_json(_without_blocks(document)) + b"\n")
             lengths.extend(chunk["tokens"] for chunk in chunks)
@@ -53,18 +57,52 @@ def run(job: Job[Recipe]) -> Metrics:
     return {"documents": documents, "pages": pages, **_summary(lengths)}
 
 
-def token_counter(tokenizer: Any) -> CountTokens:
-    """Counts the tokens of a text as the student reads it, without begin or end token."""
-    tokenize = hub.hf_tokenize(tokenizer)
+def _chunked(source: Path, job: Job[Recipe]) -> Generator[list[dict[str, Any]], None, None]:
+    """The chunks of each document; a document that is as before is not cut again."""
+    recipe, config = job.recipe, job.recipe.chunk
+    folder = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
+    rules = hub.tokenizer_rules(hub.load_tokenizer(folder))
+    code = code_identity(("sfta.documents", "sfta_edge.sentences", __name__), ("tokenizers",))
+    settings = record_key(code, rules, config.model_dump(mode="json"))
+    with (
+        RecordCache(job.runtime.cache / FOLDER / "chunked.sqlite") as cache,
+        source.open("rb") as lines,
+    ):
+        values = cached_map(
+            partial(_chunk_lines, rules, config),
+            lines,
+            lambda line: record_key(settings, hashlib.sha256(line).hexdigest()),
+            cache=cache,
+            executor=executor_of(job.runtime),
+        )
+        for value in values:
+            yield json.loads(value)
+
+
+def _chunk_lines(rules: str, config: ChunkConfig, lines: Sequence[bytes]) -> list[bytes]:
+    count_tokens = token_counter(rules)
+    return [
+        canonical_json(chunk_document(json.loads(line), count_tokens, config)) for line in lines
+    ]
+
+
+@lru_cache(maxsize=1)
+def token_counter(rules: str) -> CountTokens:
+    """Counts the tokens of a text as the student reads it, without begin or end token.
+
+    Args:
+        rules: the student's tokenizer, as `hub.tokenizer_rules` gives it.
+    """
+    tokenize = hub.tokenize_by(rules)
     return lambda text: len(tokenize(text, False))
 
 
 def chunk_document(
-    document: dict[str, Any], count_tokens: CountTokens, recipe: Recipe
+    document: dict[str, Any], count_tokens: CountTokens, config: ChunkConfig
 ) -> list[dict[str, Any]]:
     """The chunk records of one document record, in reading order."""
     pages = [Page.from_json(page) for page in document["pages"]]
-    chunks = chunk_pages(pages, count_tokens, recipe.chunk)
+    chunks = chunk_pages(pages, count_tokens, config)
     return [_record(document, chunk, ordinal) for ordinal, chunk in enumerate(chunks)]
 
 

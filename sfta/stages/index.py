@@ -1,30 +1,22 @@
 """Stage index: corpus -> index, the knowledge file and the embedder that ship together."""
 
-import hashlib
-import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sfta.adapters import hub
 from sfta.core.artifact import Artifact
-from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.embedding import embed_all
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.knowledge import write_knowledge
-from sfta_edge.knowledge_format import Vectors, passage
-from sfta_edge.manifest import write_durably
+from sfta_edge.knowledge_format import passage
 
 KNOWLEDGE = "knowledge.sqlite"
 EMBEDDER = "embedder.gguf"
-_BATCH = 64  # one saved file for each: what an interruption can cost
-
-Embed = Callable[[Sequence[str]], Vectors]
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -35,12 +27,13 @@ def run(job: Job[Recipe]) -> Metrics:
 
     recipe, cache = job.recipe, job.runtime.cache
     folder = hub.resolve_model(recipe.index.embedder, cache, root=recipe.root)
-    shutil.copyfile(embedder_gguf(folder, cache), job.out / EMBEDDER)
+    model = embedder_gguf(folder, cache).resolve()
+    shutil.copyfile(model, job.out / EMBEDDER)
     documents, chunks = read_corpus(job.inputs["corpus"])
     with Embedder(job.out / EMBEDDER) as embedder:
         identity = embedder.identity
-        vectors = embed_all(passages(documents, chunks), embedder.embed, job.work)
-        truncated = embedder.truncated
+    texts = passages(documents, chunks)
+    vectors, truncated = embed_all(texts, model, identity.sha256, job.runtime)
     write_knowledge(job.out / KNOWLEDGE, documents, chunks, vectors, identity)
     return {
         "documents": len(documents),
@@ -76,38 +69,6 @@ def passages(documents: list[dict[str, Any]], chunks: list[dict[str, Any]]) -> l
             raise IntegrityError(f"chunk {chunk['id']} belongs to no document of the corpus")
         texts.append(passage(title, chunk["heading"], chunk["text"]))
     return texts
-
-
-def embed_all(texts: Sequence[str], embed: Embed, work: Path) -> Vectors:
-    """Vectors of all texts (n, dimension); finished batches are kept in `work`."""
-    batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
-    vectors = []
-    with task("embed chunks", len(texts)) as progress:
-        for batch in batches:
-            path = work / f"{_digest(batch)}.npy"
-            found = _read_batch(path, len(batch))
-            if found is None:
-                found = np.ascontiguousarray(embed(batch), dtype=np.float32)
-                buffer = io.BytesIO()
-                np.save(buffer, found, allow_pickle=False)
-                write_durably(path, buffer.getvalue())
-            vectors.append(found)
-            progress.advance(len(batch))
-    return np.concatenate(vectors)
-
-
-def _read_batch(path: Path, count: int) -> Vectors | None:
-    """Vectors that an interrupted run has left, if they are whole."""
-    try:
-        found: Vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    usable = found.dtype == np.float32 and found.ndim == 2 and len(found) == count
-    return found if usable and np.isfinite(found).all() else None
-
-
-def _digest(batch: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(batch)).encode()).hexdigest()[:32]
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,21 +1,21 @@
 """Ingest: files become documents of clean pages; what cannot be read is set aside with why."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sfta.adapters.storage import Source, fetch, list_sources
+from sfta.adapters.source import Source
+from sfta.adapters.storage import fetch, list_sources
+from sfta.adapters.store import TooLargeError
+from sfta.core.executor import LocalExecutor
 from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.documents.config import IngestConfig
 from sfta.documents.document import Code, Parsed, UnreadableError, document_id
-from sfta.documents.isolation import Limits, parse_isolated
-from sfta.documents.parse import ParseOptions
 from sfta.recipe import Recipe
+from sfta.stages.parsing import File, parse_files
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json, sha256_file
 
@@ -23,6 +23,7 @@ log = logging.getLogger("sfta")
 DOCUMENTS = "documents.jsonl"
 QUARANTINE = "quarantine.jsonl"
 _MEGABYTE = 1 << 20
+_DOWNLOADS = 8  # at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,19 @@ def run(job: Job[Recipe]) -> Metrics:
 
 
 def _files(config: IngestConfig, root: Path, runtime: Runtime) -> Iterator[_File]:
-    for source in list_sources(config.sources, root, exclude=config.exclude):
-        if source.size > config.limits.file_mb * _MEGABYTE:
-            yield _File(source, Path(), "")
-            continue
-        path = fetch(source, runtime.cache)
-        yield _File(source, path, sha256_file(path)[0])
+    most_bytes = config.limits.file_mb * _MEGABYTE
+
+    def read(source: Source) -> _File:
+        if source.size > most_bytes:
+            return _File(source, Path(), "")
+        try:
+            path = fetch(source, runtime.cache, most_bytes)
+        except TooLargeError:
+            return _File(source, Path(), "")
+        return _File(source, path, sha256_file(path)[0])
+
+    sources = list_sources(config.sources, root, exclude=config.exclude)
+    yield from LocalExecutor(_DOWNLOADS).map(read, sources)
 
 
 def _refused(files: Iterable[_File]) -> Iterator[_Failure]:
@@ -89,7 +97,8 @@ def _refused(files: Iterable[_File]) -> Iterator[_Failure]:
         name = file.source.name
         if not file.sha256:
             size = file.source.size / _MEGABYTE
-            limit = f"{size:.0f} MiB is more than ingest.limits.file_mb allows"
+            what = f"{size:.0f} MiB is" if size else "it is a stream of"
+            limit = f"{what} more than ingest.limits.file_mb allows"
             yield _Failure(name, "", "too_large", limit)
         elif file.source.size and file.sha256 in first:
             reason = f"it has the same content as {first[file.sha256]}"
@@ -100,36 +109,15 @@ def _refused(files: Iterable[_File]) -> Iterator[_Failure]:
 
 def _parsed(files: list[_File], job: Job[Recipe]) -> Iterator[Parsed | _Failure]:
     """Results in the order of the files; the parsers run beside each other."""
-    config = job.recipe.ingest
-    workers = job.runtime.workers or len(os.sched_getaffinity(0))
-
-    def parse_one(file: _File) -> Parsed | _Failure:
-        return _parse(file, job.work, config)
-
-    pool = ThreadPoolExecutor(max_workers=workers)
-    try:
-        yield from track(pool.map(parse_one, files), "ingest: reading files", len(files))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _parse(file: _File, work: Path, config: IngestConfig) -> Parsed | _Failure:
-    name = file.source.name
-    limits = Limits(config.limits.memory_mb * _MEGABYTE, config.limits.seconds)
-    options = ParseOptions(
-        most_pages=config.limits.pages,
-        page_characters=config.limits.page_characters,
-        drop_running=config.running_lines == "drop",
-        drop_hidden=config.hidden_text == "drop",
-        tables=config.tables == "markdown",
-    )
-    # The suffix takes part in the choice of the reader, so it belongs to the key.
-    suffix = PurePosixPath(name).suffix.lower().lstrip(".") or "none"
-    out = work / f"{file.sha256}-{suffix}.json"
-    try:
-        return parse_isolated(file.path, name, out, options, limits)
-    except UnreadableError as error:
-        return _Failure(name, file.sha256, error.code, str(error))
+    wanted = [File(file.path.resolve(), file.source.name, file.sha256) for file in files]
+    results = parse_files(wanted, job.recipe.ingest, job.runtime, job.work)
+    for file, result in zip(
+        wanted, track(results, "ingest: reading files", len(files)), strict=True
+    ):
+        if isinstance(result, UnreadableError):
+            yield _Failure(file.name, file.sha256, result.code, str(result))
+        else:
+            yield result
 
 
 def _document(file: _File, parsed: Parsed) -> dict[str, object]:

@@ -351,9 +351,13 @@ def test_a_plan_and_a_dry_run_say_the_same_and_make_nothing(call, project, monke
 
 def test_runtime_options_become_the_runtime(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    runtime = make_runtime(Path("runs"), Path("~/cache"), 2, "cpu", None)
+    runtime = make_runtime(
+        runs=Path("runs"), cache=Path("~/cache"), workers=2, executor="ray", device="cpu",
+        key=None,
+    )  # fmt: skip
     assert runtime.cache == tmp_path / "cache"
     assert (runtime.workers, runtime.device, runtime.signing_key) == (2, "cpu", None)
+    assert runtime.executor == "ray"
 
 
 def test_a_table_is_as_wide_as_its_cells(capsys):

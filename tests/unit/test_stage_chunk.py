@@ -1,6 +1,7 @@
 """Stage chunk: documents in, chunks and their figures out."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tokenizers import Tokenizer
@@ -73,7 +74,7 @@ def job_for(tmp_path, *documents, **settings):
     out.mkdir()
     work.mkdir()
     inputs = {"documents": Artifact.open(folder)}
-    return Job(recipe_with(**settings), inputs, out, work, Runtime(cache=tmp_path))
+    return Job(recipe_with(**settings), inputs, out, work, Runtime(cache=tmp_path / "cache"))
 
 
 def records(path):
@@ -168,7 +169,7 @@ def test_documents_without_text_are_an_error_with_advice(tmp_path):
 
 
 def test_tokens_are_counted_without_begin_and_end_tokens():
-    count = chunk.token_counter(WordTokenizer())
+    count = chunk.token_counter(chunk.hub.tokenizer_rules(WordTokenizer()))
     assert count("one two three") == 3
     assert count("") == 0
 
@@ -189,3 +190,68 @@ def test_a_chunk_id_depends_on_place_and_text():
     }
     assert len(ids) == 5
     assert all(len(i) == 16 for i in ids)
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Ids of the documents that were cut."""
+    real, ids = chunk.chunk_document, []
+
+    def counting(document, count_tokens, config):
+        ids.append(document["id"])
+        return real(document, count_tokens, config)
+
+    monkeypatch.setattr(chunk, "chunk_document", counting)
+    return ids
+
+
+def job_in(root, name, *documents, **settings):
+    """A job with folders of its own and the cache that all jobs of the root share."""
+    (root / name).mkdir()
+    job = job_for(root / name, *documents, **settings)
+    return replace(job, runtime=Runtime(cache=root / "cache"))
+
+
+def test_only_new_and_changed_documents_are_cut(tmp_path, cut):
+    third = document("c", [("paragraph", prose(50))])
+    changed = document("b", [("paragraph", prose(70))])
+    chunk.run(job_in(tmp_path, "first", FIRST, SECOND))
+    assert sorted(cut) == [FIRST["id"], SECOND["id"]]
+    cut.clear()
+    again = job_in(tmp_path, "again", FIRST, changed, third)
+    chunk.run(again)
+    assert sorted(cut) == [changed["id"], third["id"]]
+    (tmp_path / "alone").mkdir()
+    alone = job_for(tmp_path / "alone", FIRST, changed, third)
+    chunk.run(alone)
+    digests = [Manifest.of(job.out, "corpus", {}).digest for job in (again, alone)]
+    assert digests[0] == digests[1]
+
+
+def test_a_removed_document_leaves_the_corpus(tmp_path, cut):
+    chunk.run(job_in(tmp_path, "first", FIRST, SECOND))
+    cut.clear()
+    job = job_in(tmp_path, "second", SECOND)
+    chunk.run(job)
+    assert cut == []
+    assert {c["document_id"] for c in records(job.out / "chunks.jsonl")} == {SECOND["id"]}
+
+
+@pytest.mark.parametrize("settings", [{"max_tokens": 20}, {"strategy": "fixed"}])
+def test_other_settings_cut_everything_again(tmp_path, cut, settings):
+    chunk.run(job_in(tmp_path, "first", SECOND))
+    chunk.run(job_in(tmp_path, "second", SECOND, **settings))
+    assert cut == [SECOND["id"], SECOND["id"]]
+
+
+def test_another_tokenizer_cuts_everything_again(tmp_path, cut, monkeypatch):
+    chunk.run(job_in(tmp_path, "first", SECOND))
+
+    class Other(WordTokenizer):
+        def __init__(self):
+            super().__init__()
+            self.backend_tokenizer.add_tokens(["word1"])
+
+    monkeypatch.setattr(chunk.hub, "load_tokenizer", lambda folder: Other())
+    chunk.run(job_in(tmp_path, "second", SECOND))
+    assert cut == [SECOND["id"], SECOND["id"]]

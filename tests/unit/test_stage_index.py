@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -29,17 +30,25 @@ class FakeEmbedder:
     """Vectors that depend on the text alone; counts what it is asked."""
 
     identity = Identity()
-    truncated = 0
+    context_tokens = 40
     seen = []
+    open = 0
 
-    def __init__(self, model):
+    def __init__(self, model, *, threads=None):
         assert model.read_bytes() == b"embedder"
+        type(self).open += 1
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        return None
+        self.close()
+
+    def close(self):
+        type(self).open -= 1
+
+    def count_tokens(self, text):
+        return len(text.split())
 
     def embed(self, texts):
         type(self).seen += texts
@@ -106,12 +115,16 @@ def _job(tmp_path, recipe, monkeypatch):
         "sfta_export.gguf.embedder_gguf", lambda folder, cache: tmp_path / "converted.gguf"
     )
     monkeypatch.setattr("sfta_edge.embedder.Embedder", FakeEmbedder)
-    FakeEmbedder.seen = []
+    FakeEmbedder.seen, FakeEmbedder.open = [], 0
     for name in ("out", "work"):
         (tmp_path / name).mkdir()
     corpus = write_corpus(tmp_path / "corpus", 150)
     return Job(
-        recipe, {"corpus": corpus}, tmp_path / "out", tmp_path / "work", Runtime(cache=tmp_path)
+        recipe,
+        {"corpus": corpus},
+        tmp_path / "out",
+        tmp_path / "work",
+        Runtime(cache=tmp_path / "cache", workers=1),
     )
 
 
@@ -146,60 +159,61 @@ def test_the_embedder_reads_title_and_heading_with_each_chunk(job):
 def test_the_same_corpus_gives_the_same_bytes(job, tmp_path):
     index.run(job)
     first = (job.out / "knowledge.sqlite").read_bytes()
+    shutil.rmtree(job.runtime.cache)
     index.run(job)
     assert (job.out / "knowledge.sqlite").read_bytes() == first
+    assert len(FakeEmbedder.seen) == 300
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
-    texts = [f"text {n}" for n in range(200)]
-    asked = []
+def test_only_new_texts_are_embedded(job, tmp_path):
+    index.run(job)
+    FakeEmbedder.seen = []
+    more = replace(job, inputs={"corpus": write_corpus(tmp_path / "more", 152)})
+    index.run(more)
+    assert FakeEmbedder.seen == [
+        "Manual > 1 Use\nLine 150 of the manual.",
+        "Manual > 1 Use\nLine 151 of the manual.",
+    ]
+    grown = (job.out / "knowledge.sqlite").read_bytes()
+    shutil.rmtree(job.runtime.cache)
+    index.run(more)
+    assert (job.out / "knowledge.sqlite").read_bytes() == grown
 
-    def dies(batch):
-        if len(asked) == 2:
+
+def test_another_embedder_embeds_everything_anew(job, monkeypatch):
+    index.run(job)
+    monkeypatch.setattr(FakeEmbedder, "identity", Identity(sha256="34" * 32))
+    index.run(job)
+    assert len(FakeEmbedder.seen) == 300
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(job, monkeypatch):
+    real = FakeEmbedder.embed
+
+    def dies(self, texts):
+        if len(FakeEmbedder.seen) == 128:
             raise KeyboardInterrupt
-        asked.append(len(batch))
-        return vectors_of(batch)
+        return real(self, texts)
 
-    with pytest.raises(KeyboardInterrupt):
-        index.embed_all(texts, dies, tmp_path)
-    again = []
-
-    def counts(batch):
-        again.append(len(batch))
-        return vectors_of(batch)
-
-    found = index.embed_all(texts, counts, tmp_path)
-    assert sum(asked) + sum(again) == 200
-    assert sum(asked) == 128
-    np.testing.assert_array_equal(found, vectors_of(texts))
+    with monkeypatch.context() as dying:
+        dying.setattr(FakeEmbedder, "embed", dies)
+        with pytest.raises(KeyboardInterrupt):
+            index.run(job)
+    assert index.run(job)["chunks"] == 150
+    assert len(FakeEmbedder.seen) == 150
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", b"garbage" * 100])
-def test_half_a_batch_is_made_again(tmp_path, damage):
-    texts = [f"text {n}" for n in range(64)]
-    index.embed_all(texts, vectors_of, tmp_path)
-    saved = next(tmp_path.glob("*.npy"))
-    saved.write_bytes(damage or saved.read_bytes()[:-10])
-    found = index.embed_all(texts, vectors_of, tmp_path)
-    np.testing.assert_array_equal(found, vectors_of(texts))
+def test_texts_that_were_cut_are_counted_also_when_they_are_kept(job, monkeypatch):
+    monkeypatch.setattr(FakeEmbedder, "context_tokens", 7)
+    assert index.run(job)["truncated"] == 150
+    FakeEmbedder.seen = []
+    assert index.run(job)["truncated"] == 150
+    assert FakeEmbedder.seen == []
 
 
-def test_a_saved_batch_belongs_to_its_texts(tmp_path):
-    index.embed_all([f"text {n}" for n in range(64)], vectors_of, tmp_path)
-    others = [f"other {n}" for n in range(64)]
-    np.testing.assert_array_equal(
-        index.embed_all(others, vectors_of, tmp_path), vectors_of(others)
-    )
-
-
-def test_a_saved_batch_is_never_unpickled(tmp_path):
-    texts = ["one"]
-    index.embed_all(texts, vectors_of, tmp_path)
-    saved = next(tmp_path.glob("*.npy"))
-    np.save(saved, np.array([{"evil": True}], dtype=object), allow_pickle=True)
-    np.testing.assert_array_equal(
-        index.embed_all(texts, vectors_of, tmp_path), vectors_of(texts)
-    )
+def test_no_embedder_stays_open(job):
+    index.run(job)
+    assert FakeEmbedder.open == 0
 
 
 def test_an_embedder_that_computes_nonsense_stops_the_stage(job, monkeypatch):
@@ -210,6 +224,16 @@ def test_an_embedder_that_computes_nonsense_stops_the_stage(job, monkeypatch):
     with pytest.raises(IntegrityError, match="NaN"):
         index.run(job)
     assert not (job.out / "knowledge.sqlite").exists()
+
+
+def test_nonsense_is_not_kept_for_the_next_run(job, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            FakeEmbedder, "embed", lambda _, texts: np.full((len(texts), 16), np.nan, "f4")
+        )
+        with pytest.raises(IntegrityError, match="NaN"):
+            index.run(job)
+    assert index.run(job)["chunks"] == 150
 
 
 def test_an_empty_corpus_is_an_error_of_the_recipe(tmp_path):

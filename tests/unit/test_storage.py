@@ -5,8 +5,12 @@ import os
 import fsspec
 import pytest
 
-from sfta.adapters.storage import Source, fetch, list_sources
+from sfta.adapters.source import Source
+from sfta.adapters.storage import fetch, list_sources
+from sfta.adapters.store import TooLargeError
 from sfta_edge.errors import ConfigError, MissingDependencyError, ToolError
+
+MANY = 1 << 20
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ def test_a_pipe_in_a_folder_is_not_read(root):
 
 def test_a_local_file_is_read_where_it_lies(root, tmp_path):
     (source,) = list_sources(["a.pdf"], root)
-    assert fetch(source, tmp_path / "cache") == root / "a.pdf"
+    assert fetch(source, tmp_path / "cache", MANY) == root / "a.pdf"
     assert not (tmp_path / "cache").exists()
 
 
@@ -124,28 +128,50 @@ def test_a_store_is_listed_like_a_folder(store, tmp_path, pattern, expected):
 
 def test_a_remote_file_is_downloaded_once_per_version(store, tmp_path):
     (source,) = list_sources(["memory://manuals/a.pdf"], tmp_path)
-    path = fetch(source, tmp_path)
+    path = fetch(source, tmp_path, MANY)
     assert path.read_bytes() == b"alpha"
     path.write_bytes(b"cached")
-    assert fetch(source, tmp_path).read_bytes() == b"cached"
+    assert fetch(source, tmp_path, MANY).read_bytes() == b"cached"
     store.pipe("/manuals/a.pdf", b"alpha, second edition")
     (newer,) = list_sources(["memory://manuals/a.pdf"], tmp_path)
-    assert fetch(newer, tmp_path).read_bytes() == b"alpha, second edition"
+    assert fetch(newer, tmp_path, MANY).read_bytes() == b"alpha, second edition"
 
 
 def test_a_store_without_versions_is_downloaded_every_time(store, tmp_path):
     source = Source("a.pdf", "memory://manuals/a.pdf", 5)
-    path = fetch(source, tmp_path)
+    path = fetch(source, tmp_path, MANY)
     path.write_bytes(b"stale")
-    assert fetch(source, tmp_path).read_bytes() == b"alpha"
+    assert fetch(source, tmp_path, MANY).read_bytes() == b"alpha"
 
 
 def test_a_remote_file_that_vanished_is_a_store_error_and_leaves_nothing(store, tmp_path):
     (source,) = list_sources(["memory://manuals/a.pdf"], tmp_path)
     store.rm("/manuals/a.pdf")
     with pytest.raises(ToolError, match=r"cannot read memory://"):
-        fetch(source, tmp_path)
+        fetch(source, tmp_path, MANY)
     assert list((tmp_path / "sources").iterdir()) == []
+
+
+def test_a_remote_file_that_grew_since_it_was_listed_is_not_taken(store, tmp_path):
+    (source,) = list_sources(["memory://manuals/a.pdf"], tmp_path)
+    store.pipe("/manuals/a.pdf", b"alpha, and more")
+    with pytest.raises(ToolError, match="has 15 bytes, and had 5 a moment ago"):
+        fetch(source, tmp_path, MANY)
+    assert list((tmp_path / "sources").iterdir()) == []
+
+
+def test_more_bytes_than_allowed_are_not_downloaded(store, tmp_path):
+    (source,) = list_sources(["memory://manuals/a.pdf"], tmp_path)
+    with pytest.raises(TooLargeError):
+        fetch(source, tmp_path, 4)
+    assert list((tmp_path / "sources").iterdir()) == []
+
+
+def test_hidden_files_of_a_store_are_left_out_unless_they_are_named(store, tmp_path):
+    store.pipe("/manuals/.DS_Store", b"x")
+    store.pipe("/manuals/.old/c.pdf", b"x")
+    assert names(list_sources(["memory://manuals"], tmp_path)) == ["a.pdf", "old/b.md"]
+    assert names(list_sources(["memory://manuals/.DS_Store"], tmp_path)) == [".DS_Store"]
 
 
 def test_a_remote_source_that_is_not_there_is_named(store, tmp_path):
@@ -154,13 +180,13 @@ def test_a_remote_source_that_is_not_there_is_named(store, tmp_path):
 
 
 def test_a_missing_driver_says_how_to_get_it(monkeypatch, tmp_path):
-    def no_driver(_url):
+    def no_driver(_url, **_options):
         raise ImportError("Please install adlfs")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", no_driver)
     with pytest.raises(MissingDependencyError, match="az:// needs a driver") as error:
         list_sources(["az://container/manuals"], tmp_path)
-    assert error.value.hint == "Run `pip install adlfs`."
+    assert error.value.hint == "Run `pip install 'sfta[azure]'`."
 
 
 def test_an_unknown_scheme_is_a_configuration_error(tmp_path):

@@ -1,0 +1,106 @@
+"""Files to parsed documents, on any executor; a file that is as before is not parsed again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from sfta.core.cached_map import cached_map
+from sfta.core.executor import executor_of
+from sfta.core.record_cache import FOLDER, RecordCache, code_identity, record_key
+from sfta.core.stage import Runtime
+from sfta.documents.config import IngestConfig
+from sfta.documents.document import Parsed, UnreadableError
+from sfta.documents.isolation import Limits, parse_to, read_result
+from sfta.documents.parse import ParseOptions
+from sfta_edge.manifest import canonical_json
+
+PARSERS = ("charset-normalizer", "markdown-it-py", "pymupdf")
+"""Distributions that decide what a parsed document looks like."""
+_MEGABYTE = 1 << 20
+# What these say depends on the machine and its load: the next run tries again.
+_PASSING = frozenset({"crashed", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file to parse."""
+
+    path: Path
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What all files of a run have in common."""
+
+    options: ParseOptions
+    limits: Limits
+    work: Path
+
+    def key(self, file: File) -> str:
+        # The suffix takes part in the choice of the reader.
+        suffix = PurePosixPath(file.name).suffix.lower()
+        code = code_identity(("sfta.documents",), PARSERS)
+        settings = [self.options.to_json(), self.limits.memory_bytes]
+        return record_key(code, settings, file.sha256, suffix)
+
+
+def parse_files(
+    files: Sequence[File], config: IngestConfig, runtime: Runtime, work: Path
+) -> Iterator[Parsed | UnreadableError]:
+    """What reading each file gave, in their order.
+
+    Args:
+        files: absolute paths, and digests of what lies there.
+        config: how files are read and what that may cost.
+        runtime: where, and the folder of results that are kept.
+        work: folder for results until they are kept.
+    """
+    setting = _Setting(
+        ParseOptions(
+            most_pages=config.limits.pages,
+            page_characters=config.limits.page_characters,
+            drop_running=config.running_lines == "drop",
+            drop_hidden=config.hidden_text == "drop",
+            tables=config.tables == "markdown",
+        ),
+        Limits(config.limits.memory_mb * _MEGABYTE, config.limits.seconds),
+        work,
+    )
+    with RecordCache(runtime.cache / FOLDER / "parsed.sqlite") as cache:
+        results = cached_map(
+            partial(_parse, setting),
+            files,
+            setting.key,
+            cache=cache,
+            executor=executor_of(runtime),
+            lasting=lambda value: _failure(value) not in _PASSING,
+        )
+        for value in results:
+            try:
+                yield read_result(value)
+            except UnreadableError as error:
+                yield error
+
+
+def _parse(setting: _Setting, files: Sequence[File]) -> list[bytes]:
+    return [_parse_one(setting, file) for file in files]
+
+
+def _parse_one(setting: _Setting, file: File) -> bytes:
+    out = setting.work / f"{setting.key(file)}.json"
+    try:
+        done = parse_to(file.path, file.name, out, setting.options, setting.limits)
+    except UnreadableError as error:
+        return canonical_json({"failure": {"code": error.code, "reason": str(error)}})
+    return done.read_bytes()
+
+
+def _failure(value: bytes) -> str:
+    """The code of a failure as its own process or this one wrote it; empty for a document."""
+    prefix = b'{"failure":{"code":"'
+    if not value.startswith(prefix):
+        return ""
+    return value[len(prefix) :].partition(b'"')[0].decode()

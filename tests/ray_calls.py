@@ -1,0 +1,21 @@
+"""Functions that tests send to the processes of a cluster, which import them by name."""
+
+import os
+
+from sfta_edge.errors import ConfigError
+
+
+def process(_record):
+    return os.getpid()
+
+
+def refuse(record):
+    raise ConfigError(f"record {record} is refused", hint="Leave it out.")
+
+
+def end(_record):
+    os._exit(1)
+
+
+def divide(record):
+    return 1 // record
