@@ -178,3 +178,6 @@ class GenerateConfig(Section):
     """Share of the rows without oracle that repeat a question which another row answers."""
     max_rows: PositiveInt | None = None
     """Most rows over all splits, chosen evenly over kinds, sections and wordings."""
+    rejections: str | None = None
+    """Rows that a person has turned away: a file that the page of `sfta review` saved; relative
+    paths start at the recipe's folder."""

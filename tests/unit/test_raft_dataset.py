@@ -4,12 +4,13 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta.core.config import build
 from sfta.raft.candidate import Candidate, Funnel
-from sfta.raft.card import data_card
+from sfta.raft.card import CardFacts, data_card
 from sfta.raft.config import (
     ContextConfig,
     ExtractiveTeacher,
@@ -273,10 +274,10 @@ def test_a_rejected_candidate_keeps_question_quote_and_reason():
 def test_the_card_names_the_files_of_the_splits_that_have_rows(rows):
     _, funnel, _ = made(max_rows=60)
     trained = [row for row in rows if row["split"] == "train"]
-    card = data_card("pumps", trained, funnel.to_json(), "extractive")
-    header = card.split("---")[1]
-    assert "path: train.jsonl" in header
-    assert "path: test.jsonl" not in header
+    card = data_card(CardFacts("pumps", trained, funnel.to_json(), "Made.", "extractive"))
+    header = yaml.safe_load(card.split("---")[1])
+    (config,) = header["configs"]
+    assert config["data_files"] == [{"split": "train", "path": "train.jsonl"}]
     assert f"| train | {len(trained)} |" in card
     assert "not needed" in card
     assert json.dumps(card)
