@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sfta.cli.main import STAGE_COMMANDS
 from sfta.core.artifact import SCRATCH_PREFIX, finished
+from sfta.stages.pipeline import STAGES
 from small_line import make_workplace, sfta
 
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
+LINE = [stage.name for stage in STAGES]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def line(tmp_path_factory, tiny_base):
     folder = tmp_path_factory.mktemp("line")
     make_workplace(folder, tiny_base)
     assert sfta("keygen", "key.pem", cwd=folder).returncode == 0
-    killed = [kill_in(stage, folder) for stage in STAGE_COMMANDS]
+    killed = [kill_in(stage, folder) for stage in LINE]
     last = sfta("run", "recipe.yaml", "--key", "key.pem", "--json", cwd=folder)
     assert last.returncode == 0, last.stderr
     return folder, killed, json.loads(last.stdout)
@@ -65,13 +66,13 @@ def test_every_stage_before_the_kill_is_reused_by_the_next_run(line):
     _, killed, _ = line
     for number, said in enumerate(killed[1:], 1):
         # The stage killed last time may have finished before the signal; those before it did.
-        for earlier in STAGE_COMMANDS[: number - 1]:
+        for earlier in LINE[: number - 1]:
             assert any(text.startswith(f"{earlier}: reused") for text in said), (earlier, said)
 
 
 def test_the_next_run_makes_every_artifact(line):
     _, _, outcomes = line
-    assert [outcome["stage"] for outcome in outcomes] == list(STAGE_COMMANDS)
+    assert [outcome["stage"] for outcome in outcomes] == LINE
 
 
 def test_a_second_run_reuses_everything(line):
