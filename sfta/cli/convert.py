@@ -74,7 +74,7 @@ def command(
         log.warning("%s", line)
     splits = ", ".join(f"{name} {count}" for name, count in done["rows_by_split"].items())
     click.echo(f"{done['rows']} rows ({splits}) as {target}: {out}")
-    if len(done["rows_by_split"]) > 1 and out.suffix:
+    if len(done["rows_by_split"]) > 1 and out.suffix and target != "rows":
         log.warning("%s holds all splits, test rows too; --split writes one", out)
     if target in ("rows", "datasets"):
         click.echo(f"next: sfta train RECIPE --dataset {out}")

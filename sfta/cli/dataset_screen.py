@@ -48,7 +48,7 @@ def print_dataset(
         _print_row(row)
     if masked:
         colours = in_colour()
-        how = "on a green ground" if colours else "in brackets"
+        how = "on a green ground" if colours else "in double brackets"
         click.echo(f"\nas training sees them; tokens that carry loss stand {how}")
     for number, view in enumerate(masked):
         click.echo(f"\n{view.id}  {view.tokens} tokens, {view.loss_tokens} with loss")
@@ -75,8 +75,9 @@ def spell(stretch: Stretch, *, colours: bool) -> str:
             text = f"{text[:half]}\n... {left_out} characters ...\n{text[-half:]}"
         return click.style(text, dim=True) if colours else text
     if not colours:
+        # Not [ and ]: the documents of a prompt are numbered with them.
         shown = (token.replace("\n", "\\n") for token in stretch.tokens)
-        return "".join(f"[{token}]" for token in shown)
+        return "".join(f"\u27e6{token}\u27e7" for token in shown)
     # Two shades in turn, so that the tokens can be told apart.
     shades = ("green", "bright_green")
     return "".join(

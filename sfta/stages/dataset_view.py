@@ -73,7 +73,7 @@ def try_masked_rows(
         SftaError: the model that was given cannot be used.
     """
     if not rows or not dataset.chunks:
-        return [], "no rows to show as training sees them"
+        return [], ""
     base = model or student_of(dataset)
     if base is None:
         return [], "name the student with --model to see which tokens carry loss"

@@ -21,6 +21,7 @@ from sfta_edge.citation import find_quote
 
 Row = Mapping[str, Any]
 Chunks = Mapping[str, CorpusChunk]
+_SCRIPTS = ("rejections.js", "rows.js")  # functions first, then what runs
 REASONS = (
     "the question is unclear",
     "the question cannot be answered",
@@ -52,7 +53,7 @@ def review_page(
     data = review_data(rows, rejected, chunks)
     data |= {"name": name, "digest": digest, "reasons": REASONS}
     data["mine"] = {**data["mine"], **(earlier or {})}
-    script, style = _own("review.js"), _own("review.css")
+    script, style = "".join(map(_own, _SCRIPTS)), _own("review.css")
     environment = Environment(
         loader=BaseLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

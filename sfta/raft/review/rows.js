@@ -1,4 +1,4 @@
-// Shows rows page by page and keeps what a person rejects.
+// Shows rows page by page. What a person rejects is in rejections.js, which stands before this.
 // Text of rows and documents is only ever set as text, never as markup.
 "use strict";
 const PER_PAGE = 50;
@@ -102,8 +102,9 @@ function drawList() {
     const button = element("button");
     button.type = "button";
     const why = state.mine.get(row.id) ?? row.reason;
-    button.append(element("span", row.question), element("small", why || `${row.kind}, ${row.split}`));
-    button.classList.toggle("gone", Boolean(why));
+    const below = why ? element("small", why, "why") : element("small", `${row.kind}, ${row.split}`);
+    button.append(element("span", row.question), below);
+    button.classList.toggle("gone", state.mine.has(row.id));
     button.setAttribute("aria-current", String(start + offset === state.at));
     button.addEventListener("click", () => show(start + offset));
     item.append(button);
@@ -134,7 +135,7 @@ function describe(row) {
   const flag = why ? `Rejected by hand: ${why}` : row.reason ? `Turned away: ${row.reason}` : "";
   const target = element("p", "", "target");
   const text = row.completion || row.answer || "no answer";
-  const start = row.answer ? text.lastIndexOf(row.answer) : -1;
+  const start = row.answer && row.answer !== text ? text.lastIndexOf(row.answer) : -1;
   if (start < 0) target.textContent = text;
   else target.append(text.slice(0, start), element("b", row.answer), text.slice(start + row.answer.length));
   return [
@@ -154,8 +155,8 @@ function context(row) {
       const [title, page, heading, text] = data.chunks[chunk];
       const box = element("section", "", oracle ? "chunk oracle" : "chunk");
       const head = element("div");
-      head.append(element("strong", `[${number + 1}] ${title}, page ${page}`), element("span", heading),
-        element("span", oracle ? "oracle" : "distractor", "role"));
+      head.append(element("strong", `[${number + 1}] ${title}, page ${page}`),
+        element("span", oracle ? "oracle" : "distractor", "role"), element("span", heading, "heading"));
       box.append(head, marked(text, row.marks.filter((mark) => mark[0] === chunk)));
       return box;
     }),
@@ -178,77 +179,6 @@ function marked(text, marks) {
   return shown;
 }
 
-function sameQuestion(row) {
-  return rows.filter((other) => !other.reason && other.question === row.question);
-}
-
-function askWhy() {
-  const row = state.shown[state.at];
-  if (!row || row.reason) return;
-  if (state.mine.has(row.id)) return takeBack(row);
-  const others = sameQuestion(row).length - 1;
-  find("also").hidden = others === 0;
-  find("also").lastElementChild.textContent = others === 1
-    ? "and the other row that asks this" : `and the ${others} other rows that ask this`;
-  find("all").checked = true;
-  find("other").value = "";
-  find("why").showModal();
-  find("reasons").firstElementChild.focus();
-}
-
-function reject(reason) {
-  const row = state.shown[state.at];
-  const chosen = find("all").checked ? sameQuestion(row) : [row];
-  for (const one of chosen) state.mine.set(one.id, reason);
-  find("why").close();
-  changed(`${chosen.length === 1 ? "Row" : `${chosen.length} rows`} rejected: ${reason}.`);
-  if (state.shown[state.at] === row) show(state.at + 1);
-}
-
-function takeBack(row) {
-  state.mine.delete(row.id);
-  changed("Row taken back.");
-}
-
-function changed(text) {
-  keep();
-  fillFilters();
-  filter();
-  say(text);
-}
-
-function say(text) { find("said").textContent = text; }
-
-function lines() {
-  return [...state.mine].sort().map(([id, reason]) => {
-    const row = byId.get(id);
-    return `${JSON.stringify({ id, reason, question: row?.question ?? "", answer: row?.answer ?? "" })}\n`;
-  });
-}
-
-function save() {
-  const link = element("a");
-  link.href = URL.createObjectURL(new Blob(lines(), { type: "application/x-ndjson" }));
-  link.download = "rejections.jsonl";
-  link.click();
-  URL.revokeObjectURL(link.href);
-  state.saved = true;
-  try { localStorage.removeItem(stored); } catch { /* same */ }
-  say("Saved. Name the file in the recipe: generate.rejections.");
-}
-
-async function open(file) {
-  try {
-    const found = (await file.text()).split("\n").filter((line) => line.trim()).map((line) => JSON.parse(line));
-    const known = found.filter((one) => byId.has(one.id));
-    for (const one of known) state.mine.set(one.id, String(one.reason || "no reason given"));
-    changed(`${known.length} rejections read${found.length > known.length
-      ? `; ${found.length - known.length} name rows that are not here` : ""}.`);
-  } catch {
-    say("This is no file of rejections.");
-  }
-}
-
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (find("why").open) return onReasonKey(event);
@@ -262,21 +192,6 @@ function onKey(event) {
   else if (event.key === "/") find("search").focus();
   else return;
   event.preventDefault();
-}
-
-function onReasonKey(event) {
-  const typing = event.target === find("other");
-  const reason = data.reasons[Number(event.key) - 1];
-  if (!typing && reason) reject(reason);
-  else if (event.key === "Enter" && typing) confirmOther();
-  else return;
-  event.preventDefault();
-}
-
-function confirmOther() {
-  const reason = find("other").value.trim();
-  if (reason) reject(reason);
-  else find("other").focus();
 }
 
 let waiting = 0;
