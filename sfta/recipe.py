@@ -9,9 +9,8 @@ from pydantic import Field, NonNegativeInt, PrivateAttr
 from sfta.core.config import Section, build, override, read_yaml
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
 from sfta.evaluation.config import EvaluateConfig
-from sfta.raft.card_settings import CardConfig
-from sfta.raft.config import GenerateConfig, PromptConfig
-from sfta.raft.intake.settings import DatasetConfig
+from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
+from sfta.raft.intake.config import DatasetConfig
 from sfta.stages.config import BundleConfig, ExportConfig
 from sfta.training.config import ModelConfig, TrainConfig
 

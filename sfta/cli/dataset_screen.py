@@ -4,16 +4,46 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
 from sfta.cli.screen import print_table
-from sfta.stages.dataset_folder import Dataset
+from sfta.stages.dataset_folder import Dataset, open_dataset
+from sfta.stages.dataset_view import choose_rows, try_masked_rows
 from sfta.training.preview import MaskedRow, Stretch
 
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST = 700  # characters of a stretch without loss; its middle says nothing of the mask
+
+
+def look_into(
+    path: Path,
+    wanted: Mapping[str, str | None],
+    count: int,
+    model: str | None,
+    cache: Path,
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Show a dataset unless `quiet`; what `--json` adds for it.
+
+    Args:
+        path: the artifact.
+        wanted: kind, split and rejected, as `choose_rows` takes them.
+        count: rows to show.
+        model: the student whose tokens are shown; none: the one of the rows' corpus.
+        cache: folder of prepared models.
+        quiet: print nothing.
+    """
+    dataset = open_dataset(path)
+    chosen = choose_rows(dataset, **wanted)
+    usable = chosen if wanted["rejected"] is None and count > 0 else []
+    masked, why_not = try_masked_rows(dataset, usable, model, cache)
+    if not quiet:
+        print_dataset(dataset, chosen, count, masked, why_not)
+    return dataset_facts(dataset, chosen, count, masked)
 
 
 def dataset_facts(

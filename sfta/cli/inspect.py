@@ -1,13 +1,16 @@
 """`sfta inspect`: what is inside one artifact."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sfta.cli.options import CACHE, JSON
 from sfta.cli.screen import print_json, print_table
 from sfta.raft.splits import SPLITS
+
+if TYPE_CHECKING:
+    from sfta.core.artifact import Artifact
 
 
 @click.command("inspect")
@@ -56,24 +59,20 @@ def command(
         **found.manifest.facts,
     }
     if not as_json:
-        made = facts.get("made_at", "?")
-        click.echo(f"{found.kind}  {found.digest}\nmade at {made}, verified")
-        print_table(("file", "bytes"), [(e.path, str(e.size)) for e in found.manifest.files])
-        for name, value in found.metrics.items():
-            click.echo(f"{name}: {value}")
+        _print_artifact(found)
     if found.kind == "dataset":
         # Loaded here: other artifacts need no rows.
-        from sfta.cli.dataset_screen import dataset_facts, print_dataset
-        from sfta.stages.dataset_folder import open_dataset
-        from sfta.stages.dataset_view import choose_rows, try_masked_rows
+        from sfta.cli.dataset_screen import look_into
 
-        dataset = open_dataset(artifact)
-        chosen = choose_rows(dataset, kind=kind, split=split, rejected=rejected)
-        usable = chosen if rejected is None and rows > 0 else []
-        masked, why_not = try_masked_rows(dataset, usable, model, cache.expanduser())
-        if as_json:
-            facts |= dataset_facts(dataset, chosen, rows, masked)
-        else:
-            print_dataset(dataset, chosen, rows, masked, why_not)
+        wanted = {"kind": kind, "split": split, "rejected": rejected}
+        facts |= look_into(artifact, wanted, rows, model, cache.expanduser(), quiet=as_json)
     if as_json:
         print_json(facts)
+
+
+def _print_artifact(artifact: "Artifact") -> None:
+    made = artifact.manifest.facts.get("made_at", "?")
+    click.echo(f"{artifact.kind}  {artifact.digest}\nmade at {made}, verified")
+    print_table(("file", "bytes"), [(e.path, str(e.size)) for e in artifact.manifest.files])
+    for name, value in artifact.metrics.items():
+        click.echo(f"{name}: {value}")

@@ -21,7 +21,7 @@ def command(dataset: Path, page: Path | None, rejections: Path | None, as_json: 
     """Write one HTML file with all rows of DATASET, by default review-NAME.html.
 
     Open it in a browser, without a network and from any folder. What it saves is read by
-    the recipe's key generate.rejections.
+    the recipe's key generate.rejections, or dataset.rejections for rows from a file.
 
     Example: sfta review runs/generate/0123456789abcdef
     """
@@ -37,7 +37,16 @@ def command(dataset: Path, page: Path | None, rejections: Path | None, as_json: 
     by_file = reject_by_hand(rows, rejections, known).rejected
     earlier = {row["id"]: row["rejected_because"].partition(": ")[2] for row in by_file}
     out = page or Path(f"review-{found.name}.html")
-    text = review_page(found.name, found.digest, rows, found.rejected, found.chunks, earlier)
+    key = "dataset.rejections" if found.facts.get("stage") == "adopt" else "generate.rejections"
+    text = review_page(
+        found.name,
+        found.digest,
+        rows,
+        found.rejected,
+        found.chunks,
+        earlier=earlier,
+        key=key,
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_durably(out, text.encode())
     facts = {
@@ -51,4 +60,4 @@ def command(dataset: Path, page: Path | None, rejections: Path | None, as_json: 
         print_json(facts)
         return
     click.echo(f"{len(rows)} rows and {len(found.rejected)} rejected ones: {out}")
-    click.echo(f"next: open {out} in a browser, then set generate.rejections")
+    click.echo(f"next: open {out} in a browser, then set {key}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sfta.raft.card_settings import CardConfig
+from sfta.raft.config import CardConfig
 from sfta.raft.splits import SPLITS
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))

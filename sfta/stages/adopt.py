@@ -10,9 +10,9 @@ from typing import Any
 from sfta.adapters import record_files
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.card import CardFacts, data_card, is_refusal
+from sfta.raft.intake.config import DatasetConfig
 from sfta.raft.intake.grouping import assign, content_groups, given_splits
 from sfta.raft.intake.reading import Reading, Taken, take_in
-from sfta.raft.intake.settings import DatasetConfig
 from sfta.raft.splits import leakage
 from sfta.recipe import Recipe
 from sfta.stages.dataset_folder import (
@@ -20,6 +20,7 @@ from sfta.stages.dataset_folder import (
     DOCUMENTS,
     FUNNEL,
     open_dataset,
+    reject_by_hand,
     row_records,
     write_dataset,
 )
@@ -28,6 +29,8 @@ from sfta_edge.manifest import MANIFEST, canonical_json
 
 log = logging.getLogger("sfta")
 _TEACHER = "the file of rows"
+_NO_THRESHOLD = ("file", "rejections")
+_LEAKAGE_WORTH_SAYING = 0.05
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -39,20 +42,21 @@ def run(job: Job[Recipe]) -> Metrics:
     recipe, path = job.recipe, _file(job.recipe)
     taken = read_rows(path, reading_of(recipe))
     rule = divide(taken, recipe.dataset, recipe.seed)
-    for line in remarks(taken):
+    sorted_out = reject_by_hand(taken.rows, _rejections(recipe), ())
+    taken.rows = sorted_out.kept
+    if not any(row["split"] == "train" for row in taken.rows):
+        raise ConfigError("no row is left to train on: all were rejected by hand")
+    found = leakage(taken.rows, recipe.dataset.near_duplicate)
+    for line in [*remarks(taken), *_leaking(found)]:
         log.warning("adopt: %s", line)
     counts = Counter(str(row["split"]) for row in taken.rows)
-    funnel = {
-        "entered": len(taken.rows) + len(taken.duplicates),
-        "left_after": [{"step": "without duplicates", "candidates": len(taken.rows)}],
-        "rejected": {"duplicate": len(taken.duplicates)} if taken.duplicates else {},
-        "leakage": leakage(taken.rows, recipe.dataset.near_duplicate),
-        "reading": {**taken.notes, "split_rule": rule},
-    }
-    _write(job, path, taken, funnel)
+    funnel = _funnel(taken, sorted_out.rejected)
+    funnel |= {"leakage": found, "reading": {**taken.notes, "split_rule": rule}}
+    _write(job, path, taken, sorted_out.rejected, funnel)
     return {
         "rows": len(taken.rows),
         "duplicates": len(taken.duplicates),
+        "rejected_by_hand": len(sorted_out.rejected),
         "with_context": taken.notes["with_context"],
         "rows_by_split": dict(sorted(counts.items())),
         "rows_by_kind": dict(sorted(Counter(str(r["kind"]) for r in taken.rows).items())),
@@ -132,11 +136,41 @@ def remarks(taken: Taken) -> list[str]:
     if notes["system_texts"] > 1:
         lines.append(f"{notes['system_texts']} system texts were put before their questions")
     if columns := notes.get("columns_not_read"):
-        lines.append(f"columns that are not read: {', '.join(columns)}")
+        named = ", ".join(name or "(no name)" for name in columns)
+        lines.append(f"columns that are not read: {named}")
     return lines
 
 
-def _write(job: Job[Recipe], path: Path, taken: Taken, funnel: Mapping[str, Any]) -> None:
+def _funnel(taken: Taken, by_hand: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts in the form that `generate` writes."""
+    lost = Counter(str(row["rejected_because"]) for row in by_hand)
+    if taken.duplicates:
+        lost["duplicate"] = len(taken.duplicates)
+    unique = len(taken.rows) + len(by_hand)
+    return {
+        "entered": unique + len(taken.duplicates),
+        "left_after": [
+            {"step": "without duplicates", "candidates": unique},
+            {"step": "not rejected by hand", "candidates": len(taken.rows)},
+        ],
+        "rejected": dict(sorted(lost.items())),
+    }
+
+
+def _leaking(found: Mapping[str, Any]) -> list[str]:
+    """A warning, not an error: how a person divides their rows is their decision."""
+    if found["share"] <= _LEAKAGE_WORTH_SAYING:
+        return []
+    return [f"{found['share']:.1%} of the held-out rows repeat a question or a quote of train"]
+
+
+def _write(
+    job: Job[Recipe],
+    path: Path,
+    taken: Taken,
+    rejected: Sequence[Mapping[str, Any]],
+    funnel: Mapping[str, Any],
+) -> None:
     recipe = job.recipe
     chunks = sorted(taken.chunks.values(), key=lambda chunk: chunk.id)
     teachers = sorted({str(row["teacher"]) for row in taken.rows} - {""})
@@ -157,7 +191,7 @@ def _write(job: Job[Recipe], path: Path, taken: Taken, funnel: Mapping[str, Any]
     write_dataset(
         job.out,
         sorted(taken.rows, key=lambda row: str(row["id"])),
-        taken.duplicates,
+        [*taken.duplicates, *rejected],
         b"".join(canonical_json(asdict(chunk)) + b"\n" for chunk in chunks),
         {DOCUMENTS: b"", FUNNEL: canonical_json(funnel), CARD: card.encode()},
     )
@@ -165,7 +199,9 @@ def _write(job: Job[Recipe], path: Path, taken: Taken, funnel: Mapping[str, Any]
 
 def _stated(config: DatasetConfig) -> dict[str, Any]:
     """The settings that matter to a reader; where the file lay does not."""
-    return {k: v for k, v in config.model_dump(mode="json").items() if v and k != "file"}
+    return {
+        k: v for k, v in config.model_dump(mode="json").items() if v and k not in _NO_THRESHOLD
+    }
 
 
 def _file(recipe: Recipe) -> Path:
@@ -173,9 +209,16 @@ def _file(recipe: Recipe) -> Path:
     return recipe.root / recipe.dataset.file
 
 
+def _rejections(recipe: Recipe) -> Path | None:
+    name = recipe.dataset.rejections
+    return recipe.root / name if name is not None else None
+
+
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    """Digest of the file: the same rows, the same key."""
-    return {"file": record_files.identity(_file(recipe))}
+    """Digests of the files: the same rows, the same key."""
+    rejections = _rejections(recipe)
+    found = {"file": record_files.identity(_file(recipe))}
+    return found | ({"rejections": record_files.identity(rejections)} if rejections else {})
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> Sequence[str]:
@@ -184,6 +227,7 @@ def _check(recipe: Recipe, _runtime: Runtime) -> Sequence[str]:
     try:
         taken = read_rows(path, reading_of(recipe))
         divide(taken, recipe.dataset, recipe.seed)
+        reject_by_hand(taken.rows, _rejections(recipe), ())
     except SftaError as error:
         return str(error).split("\n")
     return ()

@@ -72,7 +72,8 @@ def try_masked_rows(
     Raises:
         SftaError: the model that was given cannot be used.
     """
-    if not rows or not dataset.chunks:
+    shown = {e["chunk_id"] for row in rows[:MASKED_ROWS] for e in row["context"]}
+    if not rows or not shown <= set(dataset.chunks):
         return [], ""
     base = model or student_of(dataset)
     if base is None:

@@ -169,7 +169,10 @@ def test_columns_can_be_named():
     ("columns", "said"),
     [
         ({"question": "Frag", "answer": "Antwort"}, "did you mean 'Frage'"),
-        ({"question": "Frage", "anser": "Antwort"}, "'anser' is not one of question, answer"),
+        (
+            {"question": "Frage", "solution": "Antwort"},
+            "'solution' is not one of question, answer",
+        ),
         ({"question": "Frage"}, "no column is recognised as the answer"),
     ],
 )

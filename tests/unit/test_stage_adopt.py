@@ -154,6 +154,28 @@ def test_splits_that_cannot_be_used_are_refused(tmp_path, splits, said):
         adopt(tmp_path)
 
 
+def test_rows_of_a_file_can_be_rejected_by_hand(tmp_path):
+    write(tmp_path, [plain(n) for n in range(9)])
+    chosen = rows_of(adopt(tmp_path))[2]
+    write(tmp_path, [{"id": chosen["id"], "reason": "dull"}], "no.jsonl")
+    artifact = adopt(tmp_path, rejections="no.jsonl")
+    assert artifact.metrics["rejected_by_hand"] == 1
+    assert chosen["id"] not in {row["id"] for row in rows_of(artifact)}
+    (lost,) = open_dataset(artifact.path).rejected
+    assert (lost["id"], lost["rejected_because"]) == (chosen["id"], "by hand: dull")
+    write(tmp_path, [{"id": "other"}], "no.jsonl")
+    assert "1 ids are not in this dataset" in STAGE.check(
+        recipe(tmp_path, rejections="no.jsonl"), Runtime()
+    )[0]  # fmt: skip
+
+
+def test_a_division_that_leaks_is_warned_of(tmp_path, caplog):
+    twice = [plain(n // 2, kind=str(n), split=("train", "validation")[n % 2]) for n in range(8)]
+    write(tmp_path, [{**record, "answer": f"{n}."} for n, record in enumerate(twice)])
+    assert adopt(tmp_path).metrics["leakage"]["share"] == 1.0
+    assert "100.0% of the held-out rows repeat a question" in caplog.text
+
+
 def test_a_dataset_artifact_can_be_adopted_whole(tmp_path):
     write(tmp_path, [plain(n, context=f"It is {n}.", kind="k") for n in range(30)])
     first = adopt(tmp_path)

@@ -38,7 +38,9 @@ def review_page(
     rows: Sequence[Row],
     rejected: Sequence[Row],
     chunks: Chunks,
+    *,
     earlier: Mapping[str, str] | None = None,
+    key: str = "generate.rejections",
 ) -> str:
     """The page.
 
@@ -49,9 +51,10 @@ def review_page(
         rejected: what was turned away, with the reason; by hand or by filters.
         chunks: texts by id.
         earlier: reasons by the ids of rows that an earlier file rejects.
+        key: of the recipe, that names the file the page saves.
     """
     data = review_data(rows, rejected, chunks)
-    data |= {"name": name, "digest": digest, "reasons": REASONS}
+    data |= {"name": name, "digest": digest, "reasons": REASONS, "key": key}
     data["mine"] = {**data["mine"], **(earlier or {})}
     script, style = "".join(map(_own, _SCRIPTS)), _own("review.css")
     environment = Environment(

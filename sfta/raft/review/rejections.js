@@ -56,7 +56,7 @@ function save() {
   URL.revokeObjectURL(link.href);
   state.saved = true;
   try { localStorage.removeItem(stored); } catch { /* same */ }
-  say("Saved. Name the file in the recipe: generate.rejections.");
+  say(`Saved. Name the file in the recipe: ${data.key}.`);
 }
 
 async function open(file) {

@@ -37,6 +37,8 @@ class DatasetConfig(Section):
     recognised by their usual names."""
     shares: Annotated[list[Share], Field(min_length=3, max_length=3)] = [0.85, 0.1, 0.05]
     """Shares of train, validation and test, where the file names no splits."""
+    rejections: str | None = None
+    """Rows that a person has turned away, as generate.rejections names them."""
     near_duplicate: Share = 0.85
     """Overlap of word sets above which a held-out question counts as seen in train."""
 
