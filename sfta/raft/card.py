@@ -113,7 +113,7 @@ def _sources(facts: CardFacts) -> list[str]:
         rows.append(
             (name, document["title"], document["pages"],
              (terms and terms.licence) or _UNKNOWN, (terms and terms.owner) or _UNKNOWN,
-             f"`{document['sha256']}`")
+             _Code(document["sha256"]))
         )  # fmt: skip
     head = ("file", "title", "pages", "licence", "owner", "SHA-256")
     return _table(head, rows) if rows else ["The file of rows names no source documents."]
@@ -168,7 +168,7 @@ def _funnel(funnel: Mapping[str, Any]) -> list[str]:
 
 
 def _thresholds(settings: Mapping[str, Any]) -> list[str]:
-    rows = [(f"`{name}`", f"`{value}`") for name, value in settings.items()]
+    rows = [(_Code(name), _Code(value)) for name, value in settings.items()]
     return _table(("setting", "value"), rows) if rows else []
 
 
@@ -213,18 +213,24 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    lines = [tuple(str(cell) for cell in row) for row in rows]
     return [
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
-        *("| " + " | ".join(map(_cell, line)) + " |" for line in lines),
+        *("| " + " | ".join(map(_cell, row)) + " |" for row in rows),
     ]
 
 
-def _cell(text: str) -> str:
+class _Code(str):
+    """A value of ours that stands between backticks; foreign text never does."""
+
+    __slots__ = ()
+
+
+def _cell(value: object) -> str:
     """Names come from documents: none of them makes a column, a tag or a link."""
-    special = r"([|])" if re.fullmatch(r"`[^`]*`", text) else r"([|<>\[\]`\\])"
-    return re.sub(special, r"\\\1", " ".join(text.split()))
+    if isinstance(value, _Code):
+        return f"`{value}`".replace("|", "\\|")
+    return re.sub(r"([|<>\[\]`\\])", r"\\\1", " ".join(str(value).split()))
 
 
 _FIELDS = """## Fields
