@@ -107,7 +107,7 @@ def questions_of_rows(
     A row with a quote is answerable by the chunks it quotes; a near miss is unanswerable. A
     generated row that lost its oracle chunk is left out, because it does not say what its
     answer was. Rows from a file know it: without documents they are asked of the index, and
-    documents that no index holds (`beside`, by chunk id) come along.
+    documents that the index does not hold (`beside`, by chunk id) come along.
     """
     ordered = sorted(rows, key=lambda row: (not row["quotes"], str(row["id"])))
     questions: dict[str, Question] = {}

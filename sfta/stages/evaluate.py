@@ -118,13 +118,18 @@ def _cases(job: Job[Recipe], chunks: dict[str, Chunk], beside: dict[str, Chunk])
 
 
 def _chunks_beside(dataset: Artifact, chunks: Mapping[str, Chunk]) -> dict[str, Chunk]:
-    """Chunks of rows from a file, which the index does not hold; none of generated rows."""
+    """The chunks of rows from a file, if the index does not hold them all; else none.
+
+    Generated rows show chunks of the index. Rows from a file bring their whole context along:
+    a chunk that happens to be in the index belongs to it like the others.
+    """
     if "chunks.jsonl" not in {entry.path for entry in dataset.manifest.files}:
         return {}
     with dataset.file("chunks.jsonl").open(encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines]
-    return {c["id"]: Chunk(name=c["title"], **{n: c[n] for n in _OF_CHUNK})
-            for c in found if c["id"] not in chunks}  # fmt: skip
+    if all(record["id"] in chunks for record in found):
+        return {}
+    return {r["id"]: Chunk(name=r["title"], **{n: r[n] for n in _OF_CHUNK}) for r in found}
 
 
 def _questions(job: Job[Recipe], beside: Mapping[str, Chunk]) -> list[Question]:

@@ -433,12 +433,17 @@ def test_an_empty_test_split_without_a_benchmark_is_said_plainly(world):
 
 def test_rows_from_a_file_are_measured_with_the_documents_they_brought(world):
     root, inputs = world
-    brought = [{**c, "id": f"own-{c['id']}", "title": "Own"} for c in make_chunks()]
+    shared = "chunk-pump"  # a chunk of the file may be one of the index
+
+    def own_id(name):
+        return name if name == shared else f"own-{name}"
+
+    brought = [{**c, "id": own_id(c["id"]), "title": "Own"} for c in make_chunks()]
 
     def own(name, noun, *, held):
         made = row(name, noun, held=held, kind="raft_hf")
         for part in ("context", "quotes"):
-            made[part] = [{**e, "chunk_id": f"own-{e['chunk_id']}"} for e in made[part]]
+            made[part] = [{**e, "chunk_id": own_id(e["chunk_id"])} for e in made[part]]
         return made
 
     closed = row("t2", "pump", held=True) | {
@@ -468,7 +473,8 @@ def test_rows_from_a_file_are_measured_with_the_documents_they_brought(world):
     assert read(job.out / "report.json")["settings"]["calibration_rows"] == 2
     frozen = (job.out / "retrieval.jsonl").read_text("utf-8").splitlines()
     given = {line["id"]: line for line in map(json.loads, frozen)}
-    assert all(name.startswith("own-") for name in given["t0"]["given"])
+    assert given["t0"]["oracle_ids"] == [shared]
+    assert [name.startswith("own-") for name in given["t0"]["given"]] == [True, True, False]
     assert given["t2"]["searched"]
 
 
