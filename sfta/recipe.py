@@ -9,7 +9,8 @@ from pydantic import Field, NonNegativeInt, PrivateAttr
 from sfta.core.config import Section, build, override, read_yaml
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
 from sfta.evaluation.config import EvaluateConfig
-from sfta.raft.config import GenerateConfig, PromptConfig
+from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
+from sfta.raft.intake.config import DatasetConfig
 from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig
 from sfta.training.config import ModelConfig, TrainConfig
 
@@ -35,6 +36,10 @@ class Recipe(Section):
     """What the model reads and how it answers."""
     generate: GenerateConfig = GenerateConfig()
     """How training rows are made."""
+    dataset: DatasetConfig = DatasetConfig()
+    """Rows of your own, to train on instead of generated ones."""
+    card: CardConfig = CardConfig()
+    """What the data card says of rights and limits."""
     train: TrainConfig = TrainConfig()
     """How the model learns."""
     merge: MergeConfig = MergeConfig()

@@ -1,19 +1,50 @@
 """`sfta inspect`: what is inside one artifact."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sfta.cli.options import JSON
+from sfta.cli.options import CACHE, JSON
 from sfta.cli.screen import print_json, print_table
+from sfta.raft.splits import SPLITS
+
+if TYPE_CHECKING:
+    from sfta.core.artifact import Artifact
 
 
 @click.command("inspect")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("--rows", default=3, show_default=True, help="Rows to show of a dataset.")
+@click.option("--kind", help="Only rows of this kind.")
+@click.option("--split", type=click.Choice(SPLITS), help="Only rows of this split.")
+@click.option(
+    "--rejected",
+    metavar="REASON",
+    help="Show rejected rows whose reason holds this text; '' shows all.",
+)
+@click.option(
+    "--model",
+    metavar="BASE",
+    help="Student whose tokens are shown; by default the one of the rows' corpus.",
+)
+@CACHE
 @JSON
-def command(artifact: Path, rows: int, as_json: bool) -> None:
-    """Verify ARTIFACT file by file, then print its facts, figures and first rows.
+def command(
+    artifact: Path,
+    *,
+    rows: int,
+    kind: str | None,
+    split: str | None,
+    rejected: str | None,
+    model: str | None,
+    cache: Path,
+    as_json: bool,
+) -> None:
+    """Verify ARTIFACT file by file, then print its facts and figures.
+
+    Of a dataset also: rows, the funnel from candidates to rows, and three rows as training
+    sees them, with the tokens that carry loss marked.
 
     Example: sfta inspect runs/generate/0123456789abcdef --rows 5
     """
@@ -21,29 +52,27 @@ def command(artifact: Path, rows: int, as_json: bool) -> None:
 
     found = Artifact.open(artifact)
     found.verify()
-    facts = {
+    facts: dict[str, Any] = {
         "kind": found.kind,
         "digest": found.digest,
         "files": {entry.path: entry.size for entry in found.manifest.files},
         **found.manifest.facts,
     }
+    if not as_json:
+        _print_artifact(found)
+    if found.kind == "dataset":
+        # Loaded here: other artifacts need no rows.
+        from sfta.cli.dataset_screen import look_into
+
+        wanted = {"kind": kind, "split": split, "rejected": rejected}
+        facts |= look_into(artifact, wanted, rows, model, cache.expanduser(), quiet=as_json)
     if as_json:
         print_json(facts)
-        return
-    click.echo(f"{found.kind}  {found.digest}\nmade at {facts.get('made_at', '?')}, verified")
-    print_table(("file", "bytes"), [(e.path, str(e.size)) for e in found.manifest.files])
-    for name, value in found.metrics.items():
+
+
+def _print_artifact(artifact: "Artifact") -> None:
+    made = artifact.manifest.facts.get("made_at", "?")
+    click.echo(f"{artifact.kind}  {artifact.digest}\nmade at {made}, verified")
+    print_table(("file", "bytes"), [(e.path, str(e.size)) for e in artifact.manifest.files])
+    for name, value in artifact.metrics.items():
         click.echo(f"{name}: {value}")
-    if found.kind == "dataset":
-        _print_rows(found.path / "train.jsonl", rows)
-
-
-def _print_rows(path: Path, count: int) -> None:
-    import json
-
-    with path.open(encoding="utf-8") as lines:
-        for line, _ in zip(lines, range(count), strict=False):
-            row = json.loads(line)
-            roles = " ".join(entry["role"] for entry in row["context"])
-            click.echo(f"\n{row['id']}  {row['kind']}  context: {roles}\nQ: {row['question']}")
-            click.echo(row["completion"])

@@ -15,6 +15,7 @@ STAGE_COMMANDS = (
     "chunk",
     "index",
     "generate",
+    "adopt",
     "train",
     "merge",
     "export",
@@ -24,7 +25,8 @@ STAGE_COMMANDS = (
 COMMANDS: tuple[str, ...] = (
     "run",
     *STAGE_COMMANDS,
-    *("init", "show", "plan", "runs", "inspect", "compare", "keygen", "doctor"),
+    *("init", "show", "plan", "runs", "inspect", "review", "convert", "compare", "keygen"),
+    "doctor",
 )
 
 

@@ -1,12 +1,15 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sfta.core.stage import Runtime
+from sfta.recipe import Recipe, load_recipe
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -17,8 +20,21 @@ SET = click.option(
     metavar="KEY=VALUE",
     help="Change one setting, as in train.lora.rank=8. May be repeated.",
 )
+DATASET = click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Train on the rows of a file or folder instead of generated ones.",
+)
 _DEFAULT = Runtime()
-
+CACHE = click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT.cache,
+    show_default=True,
+    envvar="SFTA_CACHE",
+    help="Folder of prepared models, tools and results of records.",
+)
 
 _RUNTIME = (
     click.option(
@@ -28,14 +44,7 @@ _RUNTIME = (
         show_default=True,
         help="Folder of the artifacts.",
     ),
-    click.option(
-        "--cache",
-        type=click.Path(path_type=Path),
-        default=_DEFAULT.cache,
-        show_default=True,
-        envvar="SFTA_CACHE",
-        help="Folder of prepared models, tools and results of records.",
-    ),
+    CACHE,
     click.option(
         "--workers",
         type=click.IntRange(min=0),
@@ -71,6 +80,15 @@ def runtime_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_RUNTIME):
         command = option(command)
     return command
+
+
+def read_recipe(path: Path, assignments: Sequence[str], dataset: Path | None = None) -> Recipe:
+    """The recipe with what the command line changes; `--dataset` is `dataset.file`."""
+    if dataset is None:
+        return load_recipe(path, assignments)
+    # From the recipe's folder, as in the file: the same rows have the same name from anywhere.
+    name = os.path.relpath(dataset, path.parent)
+    return load_recipe(path, [*assignments, f"dataset.file={json.dumps(name)}"])
 
 
 def make_runtime(

@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ _NEXT = {
     "chunk": "sfta index {recipe}",
     "index": "sfta generate {recipe}",
     "generate": "sfta train {recipe}",
+    "adopt": "sfta train {recipe}",
     "train": "sfta export {recipe}",
     "merge": "sfta export {recipe}",
     "export": "sfta evaluate {recipe}",
@@ -28,7 +30,9 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False))
 
 
-def print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool, recipe: Path) -> None:
+def print_outcomes(
+    outcomes: Sequence[Outcome], *, as_json: bool, recipe: Path, dataset: Path | None = None
+) -> None:
     """What each stage did, its key figures, and the next command."""
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
@@ -44,7 +48,8 @@ def print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool, recipe: Path) 
     ]
     print_table(("stage", "", "seconds", "key figures"), rows)
     last = outcomes[-1]
-    following = _NEXT[last.stage].format(recipe=recipe, artifact=last.artifact.path)
+    named = f"{recipe} --dataset {shlex.quote(str(dataset))}" if dataset else str(recipe)
+    following = _NEXT[last.stage].format(recipe=named, artifact=last.artifact.path)
     click.echo(f"\n{last.artifact.kind}: {last.artifact.path}\nnext: {following}")
 
 

@@ -1,20 +1,30 @@
 """One command per stage: run it and what it needs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sfta.cli.main import STAGE_COMMANDS
-from sfta.cli.options import JSON, RECIPE, SET, make_runtime, runtime_options
+from sfta.cli.options import (
+    DATASET,
+    JSON,
+    RECIPE,
+    SET,
+    make_runtime,
+    read_recipe,
+    runtime_options,
+)
 from sfta.cli.screen import print_outcomes
-from sfta.recipe import load_recipe
+from sfta_edge.errors import ConfigError
 
 _PROMISES = {
     "ingest": "Read the documents: text, pages, tables, boxes; bad files are set aside.",
     "chunk": "Cut the documents into chunks along their structure.",
     "index": "Make the knowledge file that ships: full text and vectors.",
     "generate": "Make RAFT rows: question, context, quotes, answer.",
+    "adopt": "Take the rows of a file instead of generated ones: check and divide them.",
     "train": "Fine-tune the base model on the rows.",
     "merge": "Merge the adapter into the 16-bit base model.",
     "export": "Convert, quantize and prove that the result is equal.",
@@ -23,31 +33,53 @@ _PROMISES = {
 }
 
 
+_ON_DOCUMENTS = ("ingest", "chunk", "index", "generate")
+
+
 def _command(name: str) -> click.Command:
     promise = _PROMISES[name]
+    example = " --dataset rows.jsonl" if name == "adopt" else ""
 
     @click.command(
         name,
-        help=f"{promise}\n\nRuns the stages it needs first.\n\nExample: sfta {name} my.yaml",
+        help=f"{promise}\n\nRuns the stages it needs first.\n\n"
+        f"Example: sfta {name} my.yaml{example}",
     )
     @RECIPE
     @SET
+    @_dataset_option(name)
     @runtime_options
     @JSON
     def run_one(
-        recipe: Path, assignments: tuple[str, ...], as_json: bool, **options: Any
+        recipe: Path,
+        assignments: tuple[str, ...],
+        as_json: bool,
+        dataset: Path | None = None,
+        **options: Any,
     ) -> None:
         from sfta.core.stage import Outcome, run_stages, select
-        from sfta.stages.pipeline import STAGES
+        from sfta.stages.pipeline import stages_of
 
-        settings = load_recipe(recipe, assignments)
+        settings = read_recipe(recipe, assignments, dataset)
+        if name == "adopt" and settings.dataset.file is None:
+            raise ConfigError(
+                "there is no file of rows to adopt", hint="Name one with --dataset FILE."
+            )
         outcomes: list[Outcome] = []
         run_stages(
-            select(STAGES, name), settings, make_runtime(**options), on_outcome=outcomes.append
+            select(stages_of(settings), name),
+            settings,
+            make_runtime(**options),
+            on_outcome=outcomes.append,
         )
-        print_outcomes(outcomes, as_json=as_json, recipe=recipe)
+        print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
 
     return run_one
+
+
+def _dataset_option(name: str) -> Callable[[Any], Any]:
+    """Stages that come before the rows take no rows."""
+    return DATASET if name not in _ON_DOCUMENTS else lambda command: command
 
 
 COMMANDS = {name: _command(name) for name in STAGE_COMMANDS}

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sfta.core.problems import problem_list
 from sfta.evaluation.metrics import contains
-from sfta.evaluation.questions import Question, problem_list
+from sfta.evaluation.questions import Question
 from sfta_edge.errors import ConfigError
 from sfta_edge.knowledge import open_knowledge
 from sfta_edge.retriever import Chunk

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from sfta.core.problems import problem_list
 from sfta_edge.errors import ConfigError
 
-_SHOWN_PROBLEMS = 20
 _UNANSWERABLE_KINDS = ("near_miss", "unanswerable")
 _KEYS = (
     "id",
@@ -99,30 +99,44 @@ def read_questions(path: Path) -> list[Question]:
     return questions
 
 
-def questions_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Question]:
+def questions_of_rows(
+    rows: Iterable[Mapping[str, Any]], beside: Mapping[str, GivenDocument] | None = None
+) -> list[Question]:
     """Questions from RAFT rows, one per wording, for want of a benchmark file.
 
     A row with a quote is answerable by the chunks it quotes; a near miss is unanswerable. A
-    row that lost its oracle chunk is left out, because it does not say what its answer was.
+    generated row that lost its oracle chunk is left out, because it does not say what its
+    answer was. Rows from a file know it: without documents they are asked of the index, and
+    documents that the index does not hold (`beside`, by chunk id) come along.
     """
     ordered = sorted(rows, key=lambda row: (not row["quotes"], str(row["id"])))
     questions: dict[str, Question] = {}
     for row in ordered:
-        oracles = tuple(dict.fromkeys(str(quote["chunk_id"]) for quote in row["quotes"]))
-        if not oracles and not str(row["kind"]).startswith(_UNANSWERABLE_KINDS):
-            continue
-        questions.setdefault(
-            " ".join(str(row["question"]).split()).casefold(),
-            Question(
-                id=str(row["id"]),
-                question=str(row["question"]),
-                answers=(str(row["answer"]),) if oracles else (),
-                answerable=bool(oracles),
-                oracle_ids=oracles,
-                kind=str(row["kind"]),
-            ),
-        )
+        question = _question_of(row, beside or {})
+        if question is not None:
+            questions.setdefault(" ".join(question.question.split()).casefold(), question)
     return sorted(questions.values(), key=lambda question: question.id)
+
+
+def _question_of(
+    row: Mapping[str, Any], beside: Mapping[str, GivenDocument]
+) -> Question | None:
+    oracles = tuple(dict.fromkeys(str(quote["chunk_id"]) for quote in row["quotes"]))
+    context = [str(entry["chunk_id"]) for entry in row.get("context") or ()]
+    documents = tuple(beside[name] for name in context if name in beside)
+    from_file = bool(documents) or row.get("context") == []
+    refuses = not oracles and (not from_file or row["completion"] == row["answer"])
+    if refuses and not documents and not str(row["kind"]).startswith(_UNANSWERABLE_KINDS):
+        return None
+    return Question(
+        id=str(row["id"]),
+        question=str(row["question"]),
+        answers=() if refuses else (str(row["answer"]),),
+        answerable=not refuses,
+        documents=documents,
+        oracle_ids=oracles,
+        kind=str(row["kind"]),
+    )
 
 
 def draw_evenly(questions: Sequence[Question], most: int | None, seed: int) -> list[Question]:
@@ -140,15 +154,6 @@ def draw_evenly(questions: Sequence[Question], most: int | None, seed: int) -> l
 
 def _draw(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
-
-
-def problem_list(what: str, problems: list[str]) -> str:
-    """All problems in one message, the first 20 spelled out."""
-    shown = [f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
-    if len(problems) > _SHOWN_PROBLEMS:
-        shown.append(f"  and {len(problems) - _SHOWN_PROBLEMS} more")
-    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
-    return f"{what}, {count}:\n" + "\n".join(shown)
 
 
 def _parse(line: str) -> tuple[Question | None, list[str]]:

@@ -1,4 +1,4 @@
-"""Settings of the prompt and of making training rows."""
+"""Settings of the prompt, of making training rows and of the card that goes with them."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from sfta.core.config import Section
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Text = Annotated[str, Field(min_length=1)]
 
 DOCUMENT_FIELDS = ("number", "title", "page", "heading", "text")
 
@@ -178,3 +179,35 @@ class GenerateConfig(Section):
     """Share of the rows without oracle that repeat a question which another row answers."""
     max_rows: PositiveInt | None = None
     """Most rows over all splits, chosen evenly over kinds, sections and wordings."""
+    rejections: str | None = None
+    """Rows that a person has turned away: a file that the page of `sfta review` saved; relative
+    paths start at the recipe's folder."""
+
+
+class SourceTerms(Section):
+    """Licence and owner of some of the documents."""
+
+    files: Text
+    """Name of a file, or a pattern such as `manuals/*.pdf`; the first that fits counts."""
+    licence: Text | None = None
+    """SPDX id or words."""
+    owner: Text | None = None
+    """Who holds the rights."""
+
+
+class CardConfig(Section):
+    """What the data card says of rights and limits. It changes no row."""
+
+    licence: Text | None = None
+    """Licence of the dataset: an SPDX id such as CC-BY-4.0, or words. None: the card says that
+    it is unknown."""
+    owner: Text | None = None
+    """Who answers for the dataset."""
+    language: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = []
+    """ISO 639 codes of the languages of the documents."""
+    sources: list[SourceTerms] = []
+    """Licence and owner by document: a list of {files, licence, owner}."""
+    teacher_terms: Text | None = None
+    """What the teacher's licence or terms allow to be done with its output."""
+    limits: list[Text] = []
+    """Known limits of the dataset, a sentence each, beside those the card finds itself."""

@@ -2,53 +2,63 @@
 
 Every function takes a row of a dataset and the chunks its context names, in that order. The
 formats of the original RAFT script (ShishirPatil/gorilla, raft/format.py) keep its field names
-and its document tags.
+and its document tags. A row without context is written as a plain question and answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sfta.raft.config import PromptConfig
-from sfta_edge.prompt import PromptChunk, PromptContract
+from sfta.raft.corpus import CorpusChunk
+from sfta.raft.neutral import neutral
+from sfta.raft.provenance import provenance_of, with_texts
+from sfta_edge.prompt import PromptContract
 
 Row = Mapping[str, Any]
-Chunks = Sequence[PromptChunk]
+Chunks = Sequence[CorpusChunk]
 Format = Callable[[Row, Chunks, PromptConfig], dict[str, Any]]
 
 
 def chat(row: Row, chunks: Chunks, prompt: PromptConfig) -> dict[str, Any]:
-    """Chat messages: system, user, assistant."""
+    """Chat messages: system, user, assistant; without context no system text."""
+    system = [{"role": "system", "content": prompt.system}] if chunks else []
     return {
         "messages": [
-            {"role": "system", "content": prompt.system},
+            *system,
             {"role": "user", "content": user_text(row, chunks, prompt)},
-            {"role": "assistant", "content": row["completion"]},
+            {"role": "assistant", "content": _target(row, chunks, prompt)},
         ]
     }
 
 
 def prompt_completion(row: Row, chunks: Chunks, prompt: PromptConfig) -> dict[str, Any]:
     """System and user text in one prompt, and the completion."""
-    text = f"{prompt.system}\n\n{user_text(row, chunks, prompt)}"
-    return {"prompt": text, "completion": row["completion"]}
+    system = f"{prompt.system}\n\n" if chunks else ""
+    return {
+        "prompt": system + user_text(row, chunks, prompt),
+        "completion": _target(row, chunks, prompt),
+    }
 
 
 def alpaca(row: Row, chunks: Chunks, prompt: PromptConfig) -> dict[str, Any]:
     """Instruction, input and output: the documents are the input."""
+    asked = f"{prompt.system}\n{_question(row, prompt)}" if chunks else row["question"]
     return {
-        "instruction": f"{prompt.system}\n{_question(row, prompt)}",
+        "instruction": asked,
         "input": _documents(chunks, prompt).rstrip("\n"),
-        "output": row["completion"],
+        "output": _target(row, chunks, prompt),
     }
 
 
 def sharegpt(row: Row, chunks: Chunks, prompt: PromptConfig) -> dict[str, Any]:
     """Conversations with from and value."""
+    system = [{"from": "system", "value": prompt.system}] if chunks else []
     return {
         "conversations": [
-            {"from": "system", "value": prompt.system},
+            *system,
             {"from": "human", "value": user_text(row, chunks, prompt)},
-            {"from": "gpt", "value": row["completion"]},
+            {"from": "gpt", "value": _target(row, chunks, prompt)},
         ]
     }
 
@@ -102,11 +112,16 @@ def flat(row: Row, chunks: Chunks, prompt: PromptConfig) -> dict[str, Any]:
     distractors = sum(entry["role"] == "distractor" for entry in row["context"])
     return {
         "instruction": user_text(row, chunks, prompt),
-        "output": row["completion"],
+        "output": _target(row, chunks, prompt),
         "oracle_context": _oracle_text(row, chunks),
         "num_distractors": distractors,
         "has_distractors": distractors > 0,
     }
+
+
+def rows(row: Row, chunks: Chunks, _prompt: PromptConfig) -> dict[str, Any]:
+    """SFTA's own row with the texts of its chunks: nothing else is needed to train on it."""
+    return with_texts(row, chunks)
 
 
 FORMATS: dict[str, Format] = {
@@ -119,32 +134,78 @@ FORMATS: dict[str, Format] = {
     "raft_chat": raft_chat,
     "raft_eval": raft_eval,
     "flat": flat,
+    "rows": rows,
 }
 """By the name a person gives."""
+
+STRICT = frozenset({"raft_completion", "raft_chat", "raft_eval"})
+"""Formats that services read which refuse keys they do not know: no provenance."""
+OWN = "rows"
+
+
+def record_of(
+    name: str, row: Row, chunks: Chunks, prompt: PromptConfig, *, provenance: bool = True
+) -> dict[str, Any]:
+    """One record of a format: special spellings taken apart, provenance added where allowed."""
+    if name == OWN:
+        return rows(row, chunks, prompt)
+    chunks = [_neutral_chunk(chunk) for chunk in chunks]
+    row = _neutral_row(row)
+    record = FORMATS[name](row, chunks, prompt)
+    if provenance and name not in STRICT:
+        spans = [] if name == "raft_hf" else text_spans(name, chunks, prompt)
+        record["provenance"] = provenance_of(row, chunks, spans)
+    return record
+
+
+def text_spans(name: str, chunks: Chunks, prompt: PromptConfig) -> list[tuple[int, int]]:
+    """Where the text of each chunk stands in the field that holds the documents."""
+    before = f"{prompt.system}\n\n" if name == "prompt_completion" and chunks else ""
+    place, spans = len(before), []
+    opening = prompt.document.partition("{text}")[0]
+    for number, chunk in enumerate(chunks, 1):
+        start = place + len(_rendered(opening, number, chunks))
+        spans.append((start, start + len(chunk.text)))
+        place += len(_rendered(prompt.document, number, chunks))
+    return spans
 
 
 def user_text(row: Row, chunks: Chunks, prompt: PromptConfig) -> str:
     """Documents and question as the model reads them, without template literals."""
+    if not chunks:
+        return str(row["question"])
     return _documents(chunks, prompt) + _question(row, prompt)
 
 
-def _segments(row: Row, chunks: Chunks, prompt: PromptConfig) -> list[str]:
+def _segments(question: str, chunks: Chunks, prompt: PromptConfig) -> list[str]:
     """What the prompt contract renders, segment by segment."""
     contract = PromptContract(
         head="", between="", tail="", end="", system="", document=prompt.document,
         question=prompt.question, refusal=prompt.refusal, answer_marker=prompt.answer_marker,
         chat_template_sha256="",
     )  # fmt: skip
-    segments = contract.segments(chunks, str(row["question"]))
+    segments = contract.segments(chunks, question)
     return ["".join(part.text for part in segment) for segment in segments]
 
 
 def _documents(chunks: Chunks, prompt: PromptConfig) -> str:
-    return "".join(_segments({"question": ""}, chunks, prompt)[1:-1])
+    return "".join(_segments("", chunks, prompt)[1:-1])
 
 
 def _question(row: Row, prompt: PromptConfig) -> str:
-    return _segments(row, [], prompt)[-1]
+    return _segments(str(row["question"]), [], prompt)[-1]
+
+
+def _rendered(document: str, number: int, chunks: Chunks) -> str:
+    """One chunk under another wrapper; `number` counts from 1."""
+    wrapped = PromptConfig.model_construct(document=document)
+    return _segments("", chunks, wrapped)[number]
+
+
+def _target(row: Row, chunks: Chunks, prompt: PromptConfig) -> str:
+    """The completion; of a plain answer without documents the answer alone."""
+    plain = not chunks and row["completion"] == f"{prompt.answer_marker} {row['answer']}"
+    return str(row["answer"] if plain else row["completion"])
 
 
 def _oracle_text(row: Row, chunks: Chunks) -> str:
@@ -161,3 +222,18 @@ def _thought(row: Row) -> str:
     """Quotes and final answer with the original script's marks."""
     reasons = [f"##begin_quote##{quote['text']}##end_quote##" for quote in row["quotes"]]
     return "\n".join([*reasons, f"<ANSWER>: {row['answer']}"])
+
+
+def _neutral_chunk(chunk: CorpusChunk) -> CorpusChunk:
+    return replace(
+        chunk,
+        title=neutral(chunk.title),
+        heading=neutral(chunk.heading),
+        text=neutral(chunk.text),
+    )
+
+
+def _neutral_row(row: Row) -> dict[str, Any]:
+    texts = {name: neutral(row[name]) for name in ("question", "answer", "completion")}
+    quotes = [{**quote, "text": neutral(quote["text"])} for quote in row["quotes"]]
+    return {**row, **texts, "quotes": quotes}

@@ -105,12 +105,11 @@ def leakage(rows: Sequence[Mapping[str, object]], threshold: float) -> dict[str,
     """
     train = [row for row in rows if row["split"] == "train"]
     held = [row for row in rows if row["split"] != "train"]
-    questions = [frozenset(words(str(row["question"]))) for row in train]
+    seen = _Questions((str(row["question"]) for row in train), threshold)
     quotes = {str(q["text"]) for row in train for q in _quotes(row)}
     counts: Counter[str] = Counter()
     for row in held:
-        bag = frozenset(words(str(row["question"])))
-        same_question = any(overlap(bag, other) > threshold for other in questions)
+        same_question = seen.holds(str(row["question"]))
         same_quote = any(str(q["text"]) in quotes for q in _quotes(row))
         counts["question"] += same_question
         counts["quote"] += same_quote
@@ -118,6 +117,32 @@ def leakage(rows: Sequence[Mapping[str, object]], threshold: float) -> dict[str,
     share = counts["any"] / len(held) if held else 0.0
     return {"held_out": len(held), "same_question": counts["question"],
             "same_quote": counts["quote"], "share": round(share, 4)}  # fmt: skip
+
+
+class _Questions:
+    """Questions as sets of words, found again without comparing all with all."""
+
+    def __init__(self, questions: Iterable[str], threshold: float) -> None:
+        self._threshold = threshold
+        self._holders: dict[str, list[frozenset[str]]] = defaultdict(list)
+        for found in {frozenset(words(text)) for text in questions}:
+            for word in found:
+                self._holders[word].append(found)
+
+    def holds(self, question: str) -> bool:
+        """Whether a question overlaps with one of these above the threshold.
+
+        More than t of the union are in both sets, so more than t of the asked words are: of
+        its ``n - floor(t n)`` rarest words, at least one is in the other set.
+        """
+        asked = frozenset(words(question))
+        rare = sorted(asked, key=lambda word: (len(self._holders.get(word, ())), word))
+        fewest = len(asked) - int(self._threshold * len(asked))
+        return any(
+            overlap(asked, other) > self._threshold
+            for word in rare[:fewest]
+            for other in self._holders.get(word, ())
+        )
 
 
 def _quotes(row: Mapping[str, object]) -> list[Mapping[str, object]]:

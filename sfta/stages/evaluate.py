@@ -7,7 +7,7 @@ validation rows on which the refusal threshold is fitted. Test questions tune no
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sfta.evaluation.machine import environment
 from sfta.evaluation.oracles import read_chunks, resolve_oracles
 from sfta.evaluation.outcome import ArmResult, Evaluation
 from sfta.evaluation.questions import (
+    GivenDocument,
     Question,
     draw_evenly,
     questions_of_rows,
@@ -44,6 +45,7 @@ from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import model_gguf
 
 SETTINGS_FILE = "answer_settings.json"
+_OF_CHUNK = ("id", "document_id", "title", "page", "heading", "text", "start", "end")
 _DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
 log = logging.getLogger("sfta")
 
@@ -74,7 +76,8 @@ def run(job: Job[Recipe]) -> Metrics:
     config = job.recipe.evaluate
     chunks = {chunk.id: chunk for chunk in read_chunks(job.inputs["index"].file(KNOWLEDGE))}
     contract = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
-    world = _World(_cases(job, chunks), chunks, contract)
+    beside = _chunks_beside(job.inputs["dataset"], chunks)
+    world = _World(_cases(job, chunks, beside), {**beside, **chunks}, contract)
     write_retrieval(job.out / "retrieval.jsonl", world.cases)
     answers = _ask_all(job, world)
     questions = [case.question for case in world.cases]
@@ -98,10 +101,10 @@ def run(job: Job[Recipe]) -> Metrics:
     return _metrics(report)
 
 
-def _cases(job: Job[Recipe], chunks: dict[str, Chunk]) -> list[Case]:
+def _cases(job: Job[Recipe], chunks: dict[str, Chunk], beside: dict[str, Chunk]) -> list[Case]:
     """Every question with its oracle, searched for once."""
     recipe, index = job.recipe, job.inputs["index"]
-    questions = draw_evenly(_questions(job), recipe.evaluate.max_questions, recipe.seed)
+    questions = draw_evenly(_questions(job, beside), recipe.evaluate.max_questions, recipe.seed)
     oracles = resolve_oracles(questions, chunks.values())
     candidates, top_k = recipe.retrieval.candidates, recipe.retrieval.top_k
     # Deeper than `candidates` the search itself would change.
@@ -117,11 +120,27 @@ def _cases(job: Job[Recipe], chunks: dict[str, Chunk]) -> list[Case]:
         return make_cases(questions, oracles, chunks, search, top_k=top_k, depth=depth)
 
 
-def _questions(job: Job[Recipe]) -> list[Question]:
+def _chunks_beside(dataset: Artifact, chunks: Mapping[str, Chunk]) -> dict[str, Chunk]:
+    """The chunks of rows from a file, if the index does not hold them all; else none.
+
+    Generated rows show chunks of the index. Rows from a file bring their whole context along:
+    a chunk that happens to be in the index belongs to it like the others.
+    """
+    if "chunks.jsonl" not in {entry.path for entry in dataset.manifest.files}:
+        return {}
+    with dataset.file("chunks.jsonl").open(encoding="utf-8") as lines:
+        found = [json.loads(line) for line in lines]
+    if all(record["id"] in chunks for record in found):
+        return {}
+    return {r["id"]: Chunk(name=r["title"], **{n: r[n] for n in _OF_CHUNK}) for r in found}
+
+
+def _questions(job: Job[Recipe], beside: Mapping[str, Chunk]) -> list[Question]:
     path = _benchmark(job.recipe)
     if path is not None:
         return read_questions(path)
-    questions = questions_of_rows(_rows(job, "test"))
+    given = {name: GivenDocument(name, c.title, c.text) for name, c in beside.items()}
+    questions = questions_of_rows(_rows(job, "test"), given)
     if not questions:
         raise ConfigError(
             "the dataset's test split holds no question to ask",
@@ -167,7 +186,9 @@ def _calibrated(
     The base model keeps its own choice: it does not begin an answer with a quote, so its
     first token does not tell an answer from a refusal.
     """
-    rows = sorted(_rows(job, "validation"), key=lambda row: _draw(job.recipe.seed, row["id"]))
+    # The device never asks without documents: such rows say nothing of when it should refuse.
+    shown = [row for row in _rows(job, "validation") if row["context"]]
+    rows = sorted(shown, key=lambda row: _draw(job.recipe.seed, row["id"]))
     chosen = rows[: job.recipe.evaluate.calibration_rows]
     fitted = calibrate(asker, chosen, chunks, job.work / "calibration.json")
     answers.calibration = fitted

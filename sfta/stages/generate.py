@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
-from sfta.raft.card import data_card
+from sfta.raft.card import is_refusal
 from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
 from sfta.raft.corpus import CorpusChunk
+from sfta.raft.coverage import page_coverage
 from sfta.raft.dataset import Search, Setting, add_rejected, build_rows
 from sfta.raft.questions import extractive_candidates
+from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
-from sfta.raft.splits import SPLITS, assign_splits, group_of, leakage
+from sfta.raft.splits import assign_splits, group_of, leakage
 from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
 from sfta.recipe import Recipe
-from sfta_edge.errors import ConfigError
-from sfta_edge.manifest import canonical_json, write_durably
+from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
+from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta_edge.errors import ConfigError, SftaError
+from sfta_edge.manifest import sha256_file
 
 if TYPE_CHECKING:
     from sfta.adapters.teacher_openai import Endpoint
@@ -47,9 +51,12 @@ def run(job: Job[Recipe]) -> Metrics:
     funnel = Funnel()
     candidates = _candidates(job, chunks, funnel)
     rows = _searched(job, candidates, setting, funnel)
-    _check(rows, setting, funnel)
-    _write(job, rows, setting, funnel)
-    return _metrics(rows, funnel)
+    sorted_out = reject_by_hand(
+        rows, _rejections(job.recipe), (item.candidate.question for item in funnel.rejected)
+    )
+    _check(sorted_out.kept, setting, funnel)
+    coverage = _write(job, sorted_out, setting, funnel)
+    return _metrics(sorted_out, funnel, coverage)
 
 
 def read_chunks(path: Path) -> list[CorpusChunk]:
@@ -66,7 +73,7 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    return _written(chunks, teacher, job.work / "replies", funnel)
+    return _written(chunks, teacher, job.runtime.cache.expanduser() / "replies", funnel)
 
 
 def _written(
@@ -163,21 +170,34 @@ def _most_frequent(funnel: Funnel) -> str:
 
 
 def _write(
-    job: Job[Recipe], rows: list[dict[str, Any]], setting: Setting, funnel: Funnel
-) -> None:
-    for split in SPLITS:
-        _lines(job.out / f"{split}.jsonl", (row for row in rows if row["split"] == split))
-    _lines(job.out / "rejected.jsonl", _rejected(funnel.rejected, setting))
-    corpus = job.inputs["corpus"].file("chunks.jsonl")
-    write_durably(job.out / "chunks.jsonl", corpus.read_bytes())
-    report = funnel.to_json()
-    write_durably(job.out / "funnel.json", canonical_json(report))
-    card = data_card(job.recipe.name, rows, report, job.recipe.generate.teacher.kind)
-    write_durably(job.out / "README.md", card.encode())
+    job: Job[Recipe], sorted_out: Sorted, setting: Setting, funnel: Funnel
+) -> dict[str, Any]:
+    """Write the dataset; return what it covers."""
+    corpus = job.inputs["corpus"]
+    rejected = [*_rejected(funnel.rejected, setting), *sorted_out.rejected]
+    documents = source_documents(corpus.file("documents.jsonl"))
+    chunks = list(setting.chunks.values())
+    coverage = page_coverage(chunks, documents, sorted_out.kept, rejected)
+    report = {**funnel.to_json(), "rejected": _reasons(sorted_out, funnel)}
+    papers = dataset_papers(job.recipe, sorted_out.kept, chunks, documents, coverage, report)
+    corpus_chunks = corpus.file("chunks.jsonl").read_bytes()
+    write_dataset(job.out, sorted_out.kept, rejected, corpus_chunks, papers)
+    return coverage
+
+
+def _reasons(sorted_out: Sorted, funnel: Funnel) -> dict[str, int]:
+    """How many candidates and rows each reason has cost."""
+    by_hand = Counter(str(row["rejected_because"]) for row in sorted_out.rejected)
+    return dict(sorted((funnel.reasons + by_hand).items()))
+
+
+def _rejections(recipe: Recipe) -> Path | None:
+    name = recipe.generate.rejections
+    return recipe.root / name if name is not None else None
 
 
 def _rejected(lost: Sequence[Rejected], setting: Setting) -> list[dict[str, Any]]:
-    made = [
+    return [
         rejected_row(
             item.candidate,
             item.reason,
@@ -186,23 +206,21 @@ def _rejected(lost: Sequence[Rejected], setting: Setting) -> list[dict[str, Any]
         )
         for item in lost
     ]
-    return sorted(made, key=lambda row: (row["rejected_because"], row["id"]))
 
 
-def _lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    write_durably(path, b"".join(canonical_json(record) + b"\n" for record in records))
-
-
-def _metrics(rows: Sequence[Mapping[str, Any]], funnel: Funnel) -> Metrics:
-    refusals = sum(not row["quotes"] and row["completion"] == row["answer"] for row in rows)
+def _metrics(sorted_out: Sorted, funnel: Funnel, coverage: Mapping[str, Any]) -> Metrics:
+    rows = sorted_out.kept
     return {
         "rows": len(rows),
         "rows_by_split": dict(sorted(Counter(row["split"] for row in rows).items())),
         "rows_by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
-        "refusal_share": round(refusals / len(rows), 4),
+        "refusal_share": round(sum(map(is_refusal, rows)) / len(rows), 4),
         "oracle_share": round(sum(row["oracle_present"] for row in rows) / len(rows), 4),
         "candidates": funnel.entered,
-        "rejected": dict(sorted(funnel.reasons.items())),
+        "rejected": _reasons(sorted_out, funnel),
+        "rejected_by_hand": len(sorted_out.rejected),
+        "pages": coverage["pages"],
+        "pages_with_questions": coverage["pages_with_questions"],
         "wordings": funnel.notes["wordings"],
         "retriever": funnel.notes["retriever"],
         "teacher": funnel.notes.get("teacher", {}),
@@ -210,20 +228,33 @@ def _metrics(rows: Sequence[Mapping[str, Any]], funnel: Funnel) -> Metrics:
 
 
 def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
+    found: list[str] = []
+    if (path := _rejections(recipe)) is not None:
+        try:
+            read_rejections(path)
+        except SftaError as error:
+            found += f"generate.rejections: {error}".split("\n")
     teacher = recipe.generate.teacher
     if isinstance(teacher, ExtractiveTeacher):
-        return []
+        return found
     from sfta.adapters.teacher_openai import problems
 
-    return problems(endpoint_of(teacher))
+    return [*found, *problems(endpoint_of(teacher))]
+
+
+def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
+    """What a person turned away is part of what comes out."""
+    path = _rejections(recipe)
+    return {"rejections": sha256_file(path)[0]} if path is not None and path.is_file() else {}
 
 
 STAGE: Stage[Recipe] = Stage(
     name="generate",
     needs=("corpus", "index"),
     makes="dataset",
-    sections=("name", "seed", "retrieval", "prompt", "generate"),
+    sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=3,
+    revision=4,
+    external=_external,
     check=_problems,
 )

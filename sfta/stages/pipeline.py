@@ -3,6 +3,7 @@
 from sfta.core.stage import Stage
 from sfta.recipe import Recipe
 from sfta.stages import (
+    adopt,
     bundle,
     chunk,
     evaluate,
@@ -25,3 +26,14 @@ STAGES: tuple[Stage[Recipe], ...] = (
     evaluate.STAGE,
     bundle.STAGE,
 )
+
+
+def stages_of(recipe: Recipe) -> tuple[Stage[Recipe], ...]:
+    """The stages of a recipe: with rows of its own, `adopt` stands first and nothing is generated.
+
+    First, because it reads a file in seconds and needs nothing: a mistake in the rows is found
+    before documents are parsed.
+    """
+    if recipe.dataset.file is None:
+        return STAGES
+    return (adopt.STAGE, *(stage for stage in STAGES if stage is not generate.STAGE))

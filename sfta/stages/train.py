@@ -35,7 +35,12 @@ def run(job: Job[Recipe]) -> Metrics:
             context_tokens=recipe.train.context_tokens,
             too_long_share=recipe.train.too_long_share,
         )
-        packs[split] = make_packs(fit, max_tokens=recipe.train.context_tokens, seed=recipe.seed)
+        packs[split] = make_packs(
+            fit,
+            max_tokens=recipe.train.context_tokens,
+            seed=recipe.seed,
+            most_closed=recipe.train.rows_per_step,
+        )
         figures[f"{split}_rows"] = len(fit)
         figures[f"{split}_rows_too_long"] = len(long)
         _write_lines(job.out / f"too_long_{split}.jsonl", [{"id": row.id} for row in long])

@@ -63,8 +63,14 @@ class Layout:
         return visible
 
 
-def make_packs(rows: Sequence[EncodedRow], *, max_tokens: int, seed: int) -> list[Pack]:
-    """Group rows by context, in an order that depends on the seed and the rows only."""
+def make_packs(
+    rows: Sequence[EncodedRow], *, max_tokens: int, seed: int, most_closed: int = 16
+) -> list[Pack]:
+    """Group rows by context, in an order that depends on the seed and the rows only.
+
+    Rows without documents share the prefix alone, all of them. At most `most_closed` of them
+    make a pack: a pack is kept whole in an optimizer step.
+    """
     groups: dict[tuple[int, ...], list[EncodedRow]] = {}
     for row in sorted(rows, key=lambda r: r.id):
         groups.setdefault(row.context, []).append(row)
@@ -73,7 +79,8 @@ def make_packs(rows: Sequence[EncodedRow], *, max_tokens: int, seed: int) -> lis
         random.Random(f"{seed}/{members[0].id}").shuffle(members)
         current: list[EncodedRow] = []
         for row in members:
-            if current and Pack((*current, row)).tokens > max_tokens:
+            full = row.chunks == 0 and len(current) >= most_closed
+            if current and (full or Pack((*current, row)).tokens > max_tokens):
                 packs.append(Pack(tuple(current)))
                 current = []
             current.append(row)

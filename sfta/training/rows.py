@@ -24,12 +24,15 @@ class EncodedRow:
 
     id: str
     context: tuple[int, ...]
-    """Prefix and chunks. Rows with the same chunks in the same order share it."""
+    """Prefix and chunks. Rows with the same chunks in the same order share it; of rows
+    without documents it is the prefix alone."""
     question: tuple[int, ...]
     """Question and the opening of the model's turn."""
     completion: tuple[int, ...]
     """What the model must produce, its end of turn included."""
     refusal: bool
+    chunks: int = 1
+    """Documents in the context; none: the row trains closed book."""
 
     @property
     def length(self) -> int:
@@ -73,6 +76,7 @@ class RowEncoder:
             question=tuple(segments[-1]),
             completion=tuple(self._contract.completion_ids(row["completion"], self._ids)),
             refusal=row["completion"] == self._contract.refusal,
+            chunks=len(context),
         )
 
     def _ids(self, text: str, special: bool) -> list[int]:  # noqa: FBT001 as `Tokenize` is
@@ -93,7 +97,8 @@ def within_length(
     if not rows:
         raise ConfigError(
             "a split that training needs holds no row",
-            hint="Raise generate.max_rows, or the shares of generate.split.",
+            hint="Raise generate.max_rows, or the shares of generate.split; for rows from a file"
+            " add rows, or change dataset.shares.",
         )
     fit = [row for row in rows if row.length <= context_tokens]
     long = [row for row in rows if row.length > context_tokens]

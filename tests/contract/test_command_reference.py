@@ -20,6 +20,7 @@ STAGES = [
     "chunk",
     "index",
     "generate",
+    "adopt",
     "train",
     "merge",
     "export",
@@ -53,9 +54,9 @@ def help_of(name):
 
 def test_the_commands_of_the_design_are_there():
     names = {name for name, _command in COMMANDS}
-    factory = ["run", "init", "show", "plan", "runs", "inspect", "compare", "keygen", "doctor"]
+    factory = "run init show plan runs inspect review convert compare keygen doctor"
     device = "verify install serve ask status rollback doctor"
-    assert {f"sfta {name}" for name in [*STAGES, *factory]} <= names
+    assert {f"sfta {name}" for name in [*STAGES, *factory.split()]} <= names
     assert {f"sfta-edge {name}" for name in device.split()} <= names
 
 

@@ -101,11 +101,24 @@ def test_a_stage_declares_sections_that_exist(name):
     assert set(stage.sections) <= set(Recipe.model_fields)
 
 
-def test_every_need_is_made_by_one_stage():
-    stages = [stage_of(name) for name in STAGES]
+@pytest.mark.parametrize("file", [None, "rows.jsonl"])
+def test_every_need_is_made_by_one_stage_that_runs_before(file):
+    from sfta.recipe import Recipe
+    from sfta.stages.pipeline import stages_of
+
+    settings = {"name": "a", "ingest": {"sources": ["x"]}, "model": {"base": "x"}}
+    stages = stages_of(Recipe.model_validate(settings | {"dataset": {"file": file}}))
     makes = [stage.makes for stage in stages]
     assert len(makes) == len(set(makes))
-    assert {need for stage in stages for need in stage.needs} <= set(makes)
+    for place, stage in enumerate(stages):
+        assert set(stage.needs) <= set(makes[:place])
+
+
+def test_every_stage_is_in_a_line_with_generated_rows_or_in_one_with_rows_of_a_file():
+    from sfta.stages import adopt
+    from sfta.stages.pipeline import STAGES as GENERATED
+
+    assert {stage.name for stage in (adopt.STAGE, *GENERATED)} == set(STAGES)
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from scripted_engine import report_again
-from sfta.cli.main import STAGE_COMMANDS
 from sfta.core.artifact import SCRATCH_PREFIX, finished
+from sfta.stages.pipeline import STAGES
 from small_line import make_workplace, sfta
 
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
+LINE = [stage.name for stage in STAGES]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def line(tmp_path_factory, tiny_base, cache):
     folder = tmp_path_factory.mktemp("line")
     make_workplace(folder, tiny_base)
     assert sfta("keygen", "key.pem", cwd=folder).returncode == 0
-    *stages, last = STAGE_COMMANDS
+    *stages, last = LINE
     killed = [kill_in(stage, folder) for stage in stages]
     refused = sfta("run", "recipe.yaml", "--key", "key.pem", cwd=folder)
     (report,) = (folder / "runs/evaluate").glob("*/report.json")
@@ -118,12 +119,12 @@ def failed(report):
 def test_every_stage_before_the_kill_is_reused_by_the_next_run(line):
     for number, said in enumerate(line.killed[1:], 1):
         # The stage killed last time may have finished before the signal; those before it did.
-        for earlier in STAGE_COMMANDS[: number - 1]:
+        for earlier in LINE[: number - 1]:
             assert any(text.startswith(f"{earlier}: reused") for text in said), (earlier, said)
 
 
 def test_the_next_run_makes_every_artifact(line):
-    assert [outcome["stage"] for outcome in line.outcomes] == list(STAGE_COMMANDS)
+    assert [outcome["stage"] for outcome in line.outcomes] == LINE
 
 
 def test_a_second_run_reuses_everything(line):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.oracles import resolve_oracles
 from sfta.evaluation.questions import (
+    GivenDocument,
     OraclePage,
     Question,
     questions_of_rows,
@@ -261,3 +262,40 @@ def test_a_question_always_leaks_from_data_that_holds_it(seen):
     question = Question("q", "c d e f", ("1",), answerable=True)
     assert find_leakage([question], [*seen, "C d e f?"], 1.0).ids == {"q"}
     assert ("c d e f" in seen) == bool(find_leakage([question], seen, 1.0).ids)
+
+
+def from_file(identifier, *, context=(), answer="7 bar", quoted=()):
+    base = row(identifier, f"How much {identifier}?", oracles=quoted, kind="chat")
+    completion = answer if answer == "No." else f"Answer: {answer}"
+    context = [{"chunk_id": name, "role": "distractor"} for name in context]
+    return {**base, "answer": answer, "completion": completion, "context": context}
+
+
+BESIDE = {
+    "f1": GivenDocument("f1", "Note", "It is 7 bar."),
+    "f2": GivenDocument("f2", "B", "x"),
+}
+
+
+def test_a_row_without_documents_is_asked_of_the_index():
+    (question,) = questions_of_rows([from_file("a"), from_file("b", answer="No.")])
+    assert (question.id, question.answers, question.answerable) == ("a", ("7 bar",), True)
+    assert question.documents == ()
+
+
+def test_documents_that_no_index_holds_come_along_with_their_question():
+    rows = [
+        from_file("a", context=["f2", "f1"], quoted=["f1"]),
+        from_file("b", context=["f2"], answer="No."),
+        from_file("c", context=["f2"]),
+    ]
+    quoted, refused, unquoted = questions_of_rows(rows, BESIDE)
+    assert [d.id for d in quoted.documents] == ["f2", "f1"]
+    assert quoted.oracle_ids == ("f1",)
+    assert (refused.answerable, refused.answers) == (False, ())
+    assert (unquoted.answerable, unquoted.oracle_ids) == (True, ())
+
+
+def test_a_generated_row_that_lost_its_oracle_is_still_left_out():
+    lost = {**from_file("a", context=["c1"], answer="No."), "kind": "torque"}
+    assert questions_of_rows([lost], BESIDE) == []

@@ -4,12 +4,13 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta.core.config import build
 from sfta.raft.candidate import Candidate, Funnel
-from sfta.raft.card import data_card
+from sfta.raft.card import CardFacts, data_card
 from sfta.raft.config import (
     ContextConfig,
     ExtractiveTeacher,
@@ -19,11 +20,11 @@ from sfta.raft.config import (
     SplitConfig,
 )
 from sfta.raft.contexts import holds_answer
-from sfta.raft.corpus import CorpusChunk
+from sfta.raft.corpus import CorpusChunk, overlap, words
 from sfta.raft.dataset import Setting, build_rows, make_plan
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rows import rejected_row, row_id
-from sfta.raft.splits import assign_splits
+from sfta.raft.splits import assign_splits, leakage
 from sfta_edge.citation import find_quote, parse_answer
 from sfta_edge.errors import ConfigError
 
@@ -273,10 +274,10 @@ def test_a_rejected_candidate_keeps_question_quote_and_reason():
 def test_the_card_names_the_files_of_the_splits_that_have_rows(rows):
     _, funnel, _ = made(max_rows=60)
     trained = [row for row in rows if row["split"] == "train"]
-    card = data_card("pumps", trained, funnel.to_json(), "extractive")
-    header = card.split("---")[1]
-    assert "path: train.jsonl" in header
-    assert "path: test.jsonl" not in header
+    card = data_card(CardFacts("pumps", trained, funnel.to_json(), "Made.", "extractive"))
+    header = yaml.safe_load(card.split("---")[1])
+    (config,) = header["configs"]
+    assert config["data_files"] == [{"split": "train", "path": "train.jsonl"}]
     assert f"| train | {len(trained)} |" in card
     assert "not needed" in card
     assert json.dumps(card)
@@ -312,3 +313,14 @@ def test_settings_that_cannot_work_are_named(data, message):
 def test_a_prompt_that_cannot_work_is_named(data, message):
     with pytest.raises(ConfigError, match=message):
         build(PromptConfig, data, name="recipe")
+
+
+asked = st.lists(st.sampled_from("abcdefg"), max_size=7).map(" ".join)
+
+
+@given(st.lists(asked, max_size=6), asked, st.sampled_from([0.0, 0.3, 0.5, 0.85, 1.0]))
+def test_leakage_finds_what_comparing_all_with_all_finds(trained, held, threshold):
+    rows = [{"split": "train", "question": q, "quotes": []} for q in trained]
+    rows.append({"split": "test", "question": held, "quotes": []})
+    near = any(overlap(words(held), words(q)) > threshold for q in trained)
+    assert leakage(rows, threshold)["same_question"] == near

@@ -444,6 +444,53 @@ def test_an_empty_test_split_without_a_benchmark_is_said_plainly(world):
         evaluate.run(make_job(world, questions=None))
 
 
+def test_rows_from_a_file_are_measured_with_the_documents_they_brought(world):
+    root, inputs = world
+    shared = "chunk-pump"  # a chunk of the file may be one of the index
+
+    def own_id(name):
+        return name if name == shared else f"own-{name}"
+
+    brought = [{**c, "id": own_id(c["id"]), "title": "Own"} for c in make_chunks()]
+
+    def own(name, noun, *, held):
+        made = row(name, noun, held=held, kind="raft_hf")
+        for part in ("context", "quotes"):
+            made[part] = [{**e, "chunk_id": own_id(e["chunk_id"])} for e in made[part]]
+        return made
+
+    closed = row("t2", "pump", held=True) | {
+        "context": [],
+        "quotes": [],
+        "question": "What colour is the pump today?",
+        "completion": "Answer: red",
+    }
+    inputs["dataset"] = artifact(
+        root / "own",
+        "dataset",
+        {
+            "chunks.jsonl": lines(brought),
+            "train.jsonl": lines([own("r0", "pump", held=True)]),
+            "validation.jsonl": lines(
+                [own("v0", NOUNS[0], held=True), own("v1", NOUNS[1], held=False), closed]
+            ),
+            "test.jsonl": lines(
+                [own("t0", "pump", held=True), own("t1", "belt", held=False), closed]
+            ),
+        },
+    )
+    job = make_job(world, questions=None)
+    metrics = evaluate.run(job)
+    assert metrics["questions"] == 3
+    # The row without documents does not take part: the device never asks without any.
+    assert read(job.out / "report.json")["settings"]["calibration_rows"] == 2
+    frozen = (job.out / "retrieval.jsonl").read_text("utf-8").splitlines()
+    given = {line["id"]: line for line in map(json.loads, frozen)}
+    assert given["t0"]["oracle_ids"] == [shared]
+    assert [name.startswith("own-") for name in given["t0"]["given"]] == [True, True, False]
+    assert given["t2"]["searched"]
+
+
 def test_pages_that_the_index_does_not_hold_stop_the_evaluation_before_any_model_is_loaded(
     world,
 ):

@@ -131,3 +131,15 @@ def test_a_token_sees_the_past_of_its_own_row_and_nothing_else(rows):
     assert not np.triu(visible, 1).any()
     # Each token sees exactly as many tokens as its position counts, itself included.
     assert (visible.sum(1) == layout.positions + 1).all()
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 9))
+def test_rows_without_documents_fill_no_step_with_one_pack(count, most, seed):
+    closed = [
+        EncodedRow(f"r{n}", (1, 2), (5,), (7, 2), refusal=False, chunks=0) for n in range(count)
+    ]
+    packs = make_packs(closed, max_tokens=10_000, seed=seed, most_closed=most)
+    assert max(len(pack.rows) for pack in packs) <= most
+    assert sorted(one.id for pack in packs for one in pack.rows) == sorted(r.id for r in closed)
+    shown = [row(f"r{n}", [1, 2]) for n in range(count)]
+    assert len(make_packs(shown, max_tokens=10_000, seed=seed, most_closed=most)) == 1

@@ -118,3 +118,19 @@ def test_too_many_long_rows_stop_the_run(encoder):
 def test_an_empty_split_says_so():
     with pytest.raises(ConfigError, match="holds no row"):
         within_length([], context_tokens=400, too_long_share=0.1)
+
+
+def test_a_row_without_documents_is_what_the_device_reads_without_documents(encoder):
+    row = encoder.encode(a_row(context=[], question="What\n is the  limit?"))
+    prompt = [*row.context, *row.question]
+    rendered = CONTRACT.prompt_ids([], "What is the limit?", characters)
+    assert prompt == [token for segment in rendered for token in segment]
+    assert spell(row.context) == "<s>system\nAnswer.</s>\n<s>user\n"
+    assert row.chunks == 0
+    assert encoder.encode(a_row()).chunks == 2
+
+
+def test_rows_without_documents_share_the_prefix_alone(encoder):
+    first = encoder.encode(a_row(context=[]))
+    second = encoder.encode(a_row(context=[], id="r2", question="Which oil?"))
+    assert first.context == second.context

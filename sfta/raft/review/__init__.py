@@ -1,0 +1,1 @@
+"""The page on which a person reads rows and turns some away."""

@@ -1,0 +1,83 @@
+"""Rows of a file: checked, divided and trained on without any document, from the command."""
+
+import json
+import shutil
+
+import pytest
+
+from sfta.core.artifact import Artifact
+from small_line import make_workplace, sfta
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_base):
+    make_workplace(tmp_path, tiny_base)
+    shutil.rmtree(tmp_path / "documents")  # training on rows of a file needs none
+    return tmp_path
+
+
+def write(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+
+
+def chats(count):
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": f"What does lamp {n} say?"},
+                {"role": "assistant", "content": f"It says {n * 7}."},
+            ]
+        }
+        for n in range(count)
+    ]
+
+
+def test_chat_messages_train_an_adapter_once(folder):
+    write(folder / "chats.jsonl", chats(40))
+    arguments = ("train", "recipe.yaml", "--dataset", "chats.jsonl", "--json")
+    first = sfta(*arguments, cwd=folder)
+    assert first.returncode == 0, first.stderr
+    adopted, trained = json.loads(first.stdout)
+    assert (adopted["stage"], adopted["metrics"]["rows"]) == ("adopt", 40)
+    assert trained["metrics"]["train_rows"] + trained["metrics"]["validation_rows"] <= 40
+    assert trained["metrics"]["packs"] > 1
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    again = sfta("train", "../recipe.yaml", "--runs", "../runs", "--dataset", "../chats.jsonl",
+                 "--json", cwd=elsewhere)  # fmt: skip
+    assert [outcome["reused"] for outcome in json.loads(again.stdout)] == [True, True]
+    write(folder / "chats.jsonl", chats(41))
+    planned = sfta("plan", "recipe.yaml", "--until", "train", "--dataset", "chats.jsonl",
+                   "--json", cwd=folder)  # fmt: skip
+    assert [stage["state"] for stage in json.loads(planned.stdout)] == [
+        "make", "make (after dataset)"]  # fmt: skip
+    done = sfta("inspect", adopted["path"], "--model", base_of(folder), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "\u27e6<|im_end|>\u27e7" in done.stdout
+    assert Artifact.open(folder / adopted["path"]).metrics["with_context"] == 0
+
+
+def base_of(folder):
+    lines = (folder / "recipe.yaml").read_text("utf-8").splitlines()
+    return next(line.split(": ")[1] for line in lines if line.startswith("  base:"))
+
+
+def test_wrong_rows_are_listed_and_nothing_is_made(folder):
+    write(folder / "chats.jsonl", [{"messages": []}] * 25 + chats(3))
+    done = sfta("train", "recipe.yaml", "--dataset", "chats.jsonl", cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "25 problems" in done.stderr
+    assert "row 20, messages: must be a list that is not empty" in done.stderr
+    assert "row 21" not in done.stderr
+    assert "and 5 more" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_adopting_nothing_says_what_is_missing(folder):
+    done = sfta("adopt", "recipe.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert "hint: Name one with --dataset FILE." in done.stderr
