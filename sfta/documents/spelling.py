@@ -6,6 +6,7 @@ What is written here is what a model learns to quote, so nothing changes a word 
 import re
 import unicodedata
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 SOFT_HYPHEN = "\u00ad"
 _LIGATURES = {
@@ -111,16 +112,11 @@ def words_of(line: str, *, broken: bool = False) -> set[str]:
     """Lower-case words of a line, hyphens inside words kept, without what is half a word.
 
     That is a last word with a hyphen, and the first one if the line before ended `broken`.
-    Of a word with hyphens its parts are named too: `low-` and `-pressure`.
     """
     found = _WORD.findall(line)
     if broken and found and _HEAD.match(line):
         del found[0]
-    words = {w.lower().replace("\u2010", "-") for w in found if not w.endswith(_HYPHENS)}
-    for word in [word for word in words if "-" in word]:
-        first, *_, last = word.split("-")
-        words |= {f"{first}-", f"-{last}"}
-    return words
+    return {w.lower().replace("\u2010", "-") for w in found if not w.endswith(_HYPHENS)}
 
 
 def ends_broken(line: str) -> bool:
@@ -130,10 +126,16 @@ def ends_broken(line: str) -> bool:
 
 def _is_compound(tail: str, head: str, words: AbstractSet[str]) -> bool:
     """Whether both halves are words or parts of compounds, as in high-dimensional."""
-    known = not words.isdisjoint((tail, f"{tail}-")) and not words.isdisjoint(
-        (head, f"-{head}")
-    )
+    firsts, lasts = _parts(frozenset(words))
+    known = (tail in words or tail in firsts) and (head in words or head in lasts)
     return known and len(tail) > 2 and len(head) > 3 and tail not in _SYLLABLES
+
+
+@lru_cache(8)
+def _parts(words: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """First and last parts of the words with hyphens."""
+    split = [word.split("-") for word in words if "-" in word]
+    return frozenset(p[0] for p in split), frozenset(p[-1] for p in split)
 
 
 def _visible(char: str) -> bool:
