@@ -31,6 +31,7 @@ from sfta_edge.knowledge_format import (
     field,
     fields,
     identity_facts,
+    particulars,
     probe_vectors,
     read_identity,
     value,
@@ -238,9 +239,12 @@ class KnowledgeWriter:
 
     def _insert_document(self, document: Record) -> int:
         self._connection.execute(
-            "INSERT INTO documents (id, name, title, sha256, media_type)"
-            " VALUES (?, ?, ?, ?, ?)",
-            fields(document, ("id", "name", "title", "sha256", "media_type"), str),
+            "INSERT INTO documents (id, name, title, sha256, media_type,"
+            " language, licence, owner, access) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *fields(document, ("id", "name", "title", "sha256", "media_type"), str),
+                *particulars(document),
+            ],
         )
         return self._connection.last_insert_rowid()
 

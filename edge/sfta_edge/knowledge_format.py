@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sfta_edge.errors import IntegrityError, MissingDependencyError
 
-SCHEMA = "sfta.knowledge/1"
+SCHEMA = "sfta.knowledge/2"
 PAGE_BYTES = 4096  # fixed: SQLite's default is a build option, the file must not depend on it
 _NORM_TOLERANCE = 1e-3
 _VECTORS_PER_BLOCK = 256  # vec0 allocates whole blocks; its default of 1024 wastes small files
@@ -221,6 +221,16 @@ def field(record: Record, name: str, kind: type | tuple[type, ...]) -> Any:
 def fields(record: Record, names: Sequence[str], kind: type) -> list[Any]:
     """Several values of one type, in the given order."""
     return [field(record, name, kind) for name in names]
+
+
+def particulars(document: Record) -> list[str]:
+    """What is known of a document besides its text: language, licence, owner, access group.
+
+    Raises:
+        IntegrityError: one of them is no text.
+    """
+    names = ("language", "licence", "owner", "access")
+    return fields({name: document.get(name, "") for name in names}, names, str)
 
 
 def passage(title: str, heading: str, text: str) -> str:

@@ -1,4 +1,4 @@
--- The knowledge file, schema sfta.knowledge/1. The vec0 table is added by knowledge.py,
+-- The knowledge file, schema sfta.knowledge/2. The vec0 table is added by knowledge.py,
 -- because its declaration holds the embedder's dimension.
 
 CREATE TABLE meta (
@@ -6,13 +6,18 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- `language` is an ISO 639 code; what is not known of a document is an empty text.
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     title TEXT NOT NULL,
     sha256 TEXT NOT NULL,
-    media_type TEXT NOT NULL
+    media_type TEXT NOT NULL,
+    language TEXT NOT NULL,
+    licence TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    access TEXT NOT NULL
 ) STRICT;
 
 -- `lines` is a JSON list of [start, end, x0, y0, x1, y1]: characters of `text`, points.

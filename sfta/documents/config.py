@@ -8,6 +8,9 @@ from sfta.core.config import Section
 from sfta.core.url import is_url, secret_in
 
 Glob = Annotated[str, Field(min_length=1)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+Similarity = Annotated[float, Field(ge=0.5, le=1)]
+Twins = Literal["keep", "report", "drop"]
 
 
 def _without_secret(source: str) -> str:
@@ -53,6 +56,24 @@ class IngestConfig(Section):
     """Ruled tables of a PDF: as Markdown rows, or as plain lines of text."""
     hidden_text: Literal["drop", "keep"] = "drop"
     """Text no reader of the page can see: outside the page, transparent, or tiny."""
+    languages: list[Language] = []
+    """ISO 639 codes, as in `[en, de]`: a document in another language is set aside, one whose
+    language cannot be told stays. Empty: every language."""
+    duplicates: Twins = "report"
+    """Documents that say nearly the same as one before: `report` keeps and lists them with
+    their twin, `drop` sets them aside, `keep` does not look. Files with the same bytes are
+    always set aside."""
+    duplicate_similarity: Similarity = 0.9
+    """Share of common sequences of three words that makes two documents twins."""
+    redaction: Literal["off", "regex", "presidio"] = "off"
+    """Personal data replaced by its kind, as in `[EMAIL]`. `regex`: addresses and numbers with
+    their check digits. `presidio`: these, and what Microsoft Presidio finds."""
+    presidio_model: str = ""
+    """An installed spaCy model, such as `en_core_web_lg`, with which Presidio finds names and
+    places; empty: its pattern recognisers only."""
+    instructions: Literal["keep", "flag", "drop"] = "flag"
+    """Text that commands a model, chat templates, encoded text: `flag` lists it, `drop` takes
+    its paragraph out, `keep` does not look."""
     limits: IngestLimits = IngestLimits()
 
 
@@ -68,6 +89,11 @@ class ChunkConfig(Section):
     """Shorter chunks are joined to a neighbour on the same page when both fit."""
     overlap_tokens: Annotated[int, Field(ge=0)] = 0
     """Text of the chunk before that is repeated at a chunk's beginning, in whole sentences."""
+    duplicates: Twins = "report"
+    """Chunks that say nearly the same as one before, with the same numbers: `report` keeps and
+    lists them with their twin, `drop` leaves them out, `keep` does not look."""
+    duplicate_similarity: Similarity = 0.9
+    """Share of common sequences of three words that makes two chunks twins."""
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:

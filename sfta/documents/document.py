@@ -25,6 +25,8 @@ Code = Literal[
     "timeout",
     "crashed",
     "duplicate",
+    "near_duplicate",
+    "language",
 ]
 CODES: tuple[str, ...] = get_args(Code)
 Box = tuple[float, float, float, float]
@@ -64,6 +66,30 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """Something on a page that was made to deceive a reader or to command a model."""
+
+    reason: str
+    start: int = 0
+    end: int = 0
+    """The stretch of page text; start and end are 0 where the page as a whole is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A stretch of page text that was replaced or left out, and where it stood before."""
+
+    start: int
+    end: int
+    """Of what stands there now; the same as the start if nothing does."""
+    kind: str
+    """EMAIL, PHONE, ... for a placeholder of personal data; `left_out` for dropped text."""
+    raw_start: int
+    """Offset in the page text as it was read."""
+    raw_end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page. Blocks stand in reading order, separated by an empty line of text."""
 
@@ -74,10 +100,12 @@ class Page:
     height: float = 0.0
     lines: tuple[Line, ...] = ()
     blocks: tuple[Block, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The page as the artifact holds it."""
-        return {
+        """The page as the artifact holds it; flags and changes only where there are any."""
+        record: dict[str, Any] = {
             "number": self.number,
             "text": self.text,
             "width": self.width,
@@ -85,6 +113,11 @@ class Page:
             "lines": [[i.start, i.end, i.x0, i.y0, i.x1, i.y1] for i in self.lines],
             "blocks": [asdict(block) for block in self.blocks],
         }
+        if self.flags:
+            record["flags"] = [asdict(flag) for flag in self.flags]
+        if self.changes:
+            record["changes"] = [asdict(change) for change in self.changes]
+        return record
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -96,6 +129,8 @@ class Page:
             data["height"],
             tuple(Line(*line) for line in data["lines"]),
             tuple(Block(**block) for block in data["blocks"]),
+            tuple(Flag(**flag) for flag in data.get("flags", ())),
+            tuple(Change(**change) for change in data.get("changes", ())),
         )
 
 
@@ -109,6 +144,8 @@ class Parsed:
     pages: tuple[Page, ...]
     counts: dict[str, int] = field(default_factory=dict)
     """What was removed or repaired on the way, by name."""
+    language: str = ""
+    """ISO 639 code, `und` if it cannot be told, empty while nobody has looked."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as it passes between processes."""
@@ -145,6 +182,12 @@ class PageWriter:
         self._length = 0
         self._lines: list[Line] = []
         self._blocks: list[Block] = []
+        self._flags: list[Flag] = []
+
+    def flag(self, reason: str) -> None:
+        """Mark the page as a whole, once for each reason."""
+        if Flag(reason) not in self._flags:
+            self._flags.append(Flag(reason))
 
     def add(
         self, kind: Kind, fragments: Sequence[Fragment], *, level: int = 0, header: str = ""
@@ -170,7 +213,15 @@ class PageWriter:
         """The finished page."""
         width, height = self._size
         text = "".join(self._text)
-        return Page(self._number, text, width, height, tuple(self._lines), tuple(self._blocks))
+        return Page(
+            self._number,
+            text,
+            width,
+            height,
+            tuple(self._lines),
+            tuple(self._blocks),
+            tuple(self._flags),
+        )
 
     def _put(self, text: str) -> None:
         self._text.append(text)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from sfta.documents.document import Fragment, Kind, PageWriter, Parsed
 from sfta.documents.media import HTML
-from sfta.documents.spelling import clean, invisible
+from sfta.documents.spelling import clean, invisible, tricks
 
 _SKIPPED = frozenset(
     (
@@ -44,6 +44,8 @@ def parse_html(text: str) -> Parsed:
     reader.feed(text)
     reader.close()
     reader.flush()
+    for reason in tricks(text):
+        reader.page.flag(reason)
     page = reader.page.page()
     headings = (page.text[b.start : b.end] for b in page.blocks if b.kind == "heading")
     title = " ".join(clean(reader.title).split()) or next(headings, "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sfta.documents.document import Fragment, PageWriter, Parsed
 from sfta.documents.media import MARKDOWN
-from sfta.documents.spelling import clean, invisible
+from sfta.documents.spelling import clean, invisible, tricks
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -29,6 +29,8 @@ def parse_markdown(text: str) -> Parsed:
     parser = MarkdownIt("commonmark", {"maxNesting": 40}).enable("table")
     writer = _Writer()
     writer.read(parser.parse(body))
+    for reason in tricks(body):
+        writer.page.flag(reason)
     page = writer.page.page()
     titled = _FRONT_TITLE.search(front[1]) if front else None
     headings = (page.text[b.start : b.end] for b in page.blocks if b.kind == "heading")

@@ -6,7 +6,14 @@ from statistics import median
 
 from sfta.documents.document import Fragment, Page, PageWriter, Parsed
 from sfta.documents.media import PLAIN
-from sfta.documents.spelling import clean, invisible, join_lines, words_of
+from sfta.documents.spelling import (
+    clean,
+    ends_broken,
+    invisible,
+    join_lines,
+    tricks,
+    words_of,
+)
 
 _ITEM = re.compile(r"^\s*(?P<mark>[-*+•–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
 _NUMBERED = re.compile(r"^(\d{1,3}(?:\.\d{1,3})*)\.?\s+\S")
@@ -18,11 +25,13 @@ _WRAP_MOST = 120
 
 def parse_plain(text: str) -> Parsed:
     """Blocks of a text file. A hard-wrapped paragraph becomes one line."""
-    words = frozenset(words_of(clean(text)))
+    words = _words(text)
     wrapped = _is_wrapped(text)
     pages: list[Page] = []
     for number, part in enumerate(text.rstrip("\f").split("\f"), 1):
         writer = PageWriter(number)
+        for reason in tricks(part):
+            writer.flag(reason)
         for paragraph in _paragraphs(part):
             _add(writer, paragraph, words, wrapped=wrapped)
         pages.append(writer.page())
@@ -30,6 +39,17 @@ def parse_plain(text: str) -> Parsed:
     first = (p.text[b.start : b.end] for p in pages for b in p.blocks if b.kind == "heading")
     kept = {name: count for name, count in counts.items() if count}
     return Parsed(next(first, ""), PLAIN, tuple(pages), kept)
+
+
+def _words(text: str) -> frozenset[str]:
+    """Words that stand unbroken somewhere."""
+    words: set[str] = set()
+    broken = False
+    for line in text.split("\n"):
+        printed = clean(line).strip()
+        words |= words_of(printed, broken=broken)
+        broken = ends_broken(printed)
+    return frozenset(words)
 
 
 def _paragraphs(text: str) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ What is written here is what a model learns to quote, so nothing changes a word 
 import re
 import unicodedata
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 SOFT_HYPHEN = "\u00ad"
 _LIGATURES = {
@@ -28,12 +29,19 @@ _SPACES = re.compile(r"[^\S\n]+")
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 _TAIL = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]$")
 _HEAD = re.compile(r"^([^\W\d_]+)")
+_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*[-\u2010\u00ad]?")
 # Words that are far more often the first syllable of a broken word than part of a compound.
 _SYLLABLES = frozenset[str]().union(
     {"all", "and", "any", "are", "but", "can", "com", "con", "dis", "for", "her"},
     {"his", "its", "not", "our", "pro", "the", "was"},
 )
 _SUPERSCRIPT = str.maketrans("0123456789+-\u2212=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
+
+# Marks of direction turn around what a reader sees; joiners and tags are not seen at all.
+_BIDI = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_ZERO_WIDTH = frozenset("\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u180e")
+_TAGS = range(0xE0000, 0xE0080)
+_FEW_JOINERS = 3
 
 
 def clean(text: str) -> str:
@@ -49,6 +57,22 @@ def clean(text: str) -> str:
 def invisible(text: str) -> int:
     """How many characters `clean` takes out because no reader can see them."""
     return sum(not _visible(char) for char in text if char not in "\n\r\t\f" + SOFT_HYPHEN)
+
+
+def tricks(text: str) -> list[str]:
+    """Which sorts of characters hide or turn around what a raw text says, by name.
+
+    A byte order mark at its beginning and one or two joiners are what editors leave.
+    """
+    if text.isascii():
+        return []
+    body = text.lstrip("\ufeff")
+    found = {
+        "bidi_control": any(char in _BIDI for char in body),
+        "zero_width": sum(char in _ZERO_WIDTH for char in body) >= _FEW_JOINERS,
+        "tag_characters": any(ord(char) in _TAGS for char in body),
+    }
+    return [name for name, there in found.items() if there]
 
 
 def superscript(text: str) -> str | None:
@@ -84,16 +108,34 @@ def join_lines(before: str, after: str, words: AbstractSet[str]) -> tuple[str, s
     return before, " "
 
 
-def words_of(text: str) -> set[str]:
-    """Lower-case words of a line, hyphens inside words kept, without its broken last word."""
-    found = re.findall(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*[-\u2010\u00ad]?", text)
+def words_of(line: str, *, broken: bool = False) -> set[str]:
+    """Lower-case words of a line, hyphens inside words kept, without what is half a word.
+
+    That is a last word with a hyphen, and the first one if the line before ended `broken`.
+    """
+    found = _WORD.findall(line)
+    if broken and found and _HEAD.match(line):
+        del found[0]
     return {w.lower().replace("\u2010", "-") for w in found if not w.endswith(_HYPHENS)}
 
 
+def ends_broken(line: str) -> bool:
+    """Whether a line ends within a word."""
+    return bool(_TAIL.search(line))
+
+
 def _is_compound(tail: str, head: str, words: AbstractSet[str]) -> bool:
-    """Whether both halves are words of their own, as in high-dimensional."""
-    known = tail in words and head in words
+    """Whether both halves are words or parts of compounds, as in high-dimensional."""
+    firsts, lasts = _parts(frozenset(words))
+    known = (tail in words or tail in firsts) and (head in words or head in lasts)
     return known and len(tail) > 2 and len(head) > 3 and tail not in _SYLLABLES
+
+
+@lru_cache(8)
+def _parts(words: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """First and last parts of the words with hyphens."""
+    split = [word.split("-") for word in words if "-" in word]
+    return frozenset(p[0] for p in split), frozenset(p[-1] for p in split)
 
 
 def _visible(char: str) -> bool:

@@ -10,6 +10,7 @@ _PURPOSE = (
     "quotes what it relies on, and refuses what the documents do not say. It was fine-tuned "
     "with retrieval-augmented rows (RAFT, arXiv 2403.10131) and runs without a network."
 )
+_SAID = ("language", "licence", "owner", "access")
 _LIMITS = """\
 - It knows only the documents of this bundle. An answer without a verified quote is not backed
   by them.
@@ -74,8 +75,10 @@ def data_card(
 ) -> str:
     """The documents that ship, then the card of the data the model was trained on.
 
-    `chunks` counts the chunks of each document by its id.
+    `chunks` counts the chunks of each document by its id. What is said of no document
+    (language, licence, owner, access group) has no column.
     """
+    said = [name for name in _SAID if any(document.get(name) for document in documents)]
     rows = [
         (
             str(document["title"]),
@@ -83,6 +86,7 @@ def data_card(
             str(document["pages"]),
             str(chunks.get(document["id"], 0)),
             str(document["sha256"])[:16],
+            *(str(document.get(name, "")) for name in said),
         )
         for document in documents
     ]
@@ -93,7 +97,7 @@ def data_card(
         "",
         _FULL_TEXT,
         "",
-        *_table(("title", "file", "pages", "chunks", "SHA-256 begins"), rows),
+        *_table(("title", "file", "pages", "chunks", "SHA-256 begins", *said), rows),
         "",
         "## Training data",
         "",

@@ -17,26 +17,29 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.documents.chunking import Chunk, CountTokens, chunk_pages
 from sfta.documents.config import ChunkConfig
 from sfta.documents.document import Page
+from sfta.documents.quantiles import percentile
+from sfta.documents.twins import Twins
 from sfta.recipe import Recipe
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json
 
 CHUNKS = "chunks.jsonl"
 DOCUMENTS = "documents.jsonl"
-HISTOGRAM = "chunk_lengths.png"
+FLAGS = "flags.jsonl"
+DUPLICATES = "duplicates.jsonl"
+LENGTHS = "chunk_lengths.png"
+COUNTS = "chunks_per_document.png"
 _PAGE_FIELDS = ("number", "text", "width", "height", "lines")
-_BINS = 24
 
 
 def run(job: Job[Recipe]) -> Metrics:
-    """Write chunks.jsonl, the documents that go with them, and the histogram of lengths.
+    """Write the chunks, their documents, what was flagged or found twice, and two histograms.
 
     Raises:
         ConfigError: the documents hold no text at all.
     """
     recipe = job.recipe
-    lengths: list[int] = []
-    documents = pages = 0
+    written = _Written(recipe)
     source = job.inputs["documents"].file(DOCUMENTS)
     with (
         task("chunk: documents", job.inputs["documents"].metrics.get("documents")) as progress,
@@ -44,17 +47,107 @@ def run(job: Job[Recipe]) -> Metrics:
         (job.out / CHUNKS).open("wb") as chunks_file,
         (job.out / DOCUMENTS).open("wb") as documents_file,
     ):
-        for document, chunks in zip(read_documents(source), chunked, strict=True):
+        for document, cut in zip(read_documents(source), chunked, strict=True):
+            chunks = written.add(document, cut)
             chunks_file.writelines(canonical_json(chunk) + b"\n" for chunk in chunks)
             documents_file.write(canonical_json(_without_blocks(document)) + b"\n")
-            lengths.extend(chunk["tokens"] for chunk in chunks)
-            documents += 1
-            pages += len(document["pages"])
             progress.advance()
-    if not lengths:
+    if not written.lengths:
         raise ConfigError("the documents hold no text", hint="Check ingest.sources.")
-    plot_lengths(lengths, recipe.chunk.max_tokens, job.out / HISTOGRAM)
-    return {"documents": documents, "pages": pages, **_summary(lengths)}
+    _write_rows(job.out / FLAGS, written.flags)
+    _write_rows(job.out / DUPLICATES, written.duplicates)
+    plot(written.lengths, written.counts, recipe.chunk.max_tokens, job.out)
+    return written.metrics()
+
+
+class _Written:
+    """What has been written so far: figures of the chunks, and the rows of the two lists."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        config = recipe.chunk
+        self._dropping = config.duplicates == "drop"
+        self._twins = None
+        if config.duplicates != "keep":
+            self._twins = Twins(
+                config.duplicate_similarity,
+                same_numbers=True,
+                remember_twins=not self._dropping,
+            )
+        self.lengths: list[int] = []
+        self.counts: list[int] = []
+        """Chunks of each document."""
+        self.flags: list[dict[str, Any]] = []
+        self.duplicates: list[dict[str, Any]] = []
+        self._places: dict[str, dict[str, Any]] = {}
+        """Document and page of each chunk that may be a twin, by its id."""
+        self._pages = 0
+
+    def add(
+        self, document: dict[str, Any], chunks: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """The chunks of one document that are kept."""
+        kept = [chunk for chunk in chunks if not (self._has_twin(chunk) and self._dropping)]
+        self._pages += len(document["pages"])
+        self.counts.append(len(kept))
+        self.lengths.extend(chunk["tokens"] for chunk in kept)
+        self.flags.extend(_flagged(document, kept))
+        return kept
+
+    def metrics(self) -> Metrics:
+        """Figures of the whole corpus; lengths are tokens."""
+        return {
+            "documents": len(self.counts),
+            "pages": self._pages,
+            "chunks": len(self.lengths),
+            "tokens": sum(self.lengths),
+            "tokens_shortest": min(self.lengths),
+            "tokens_median": percentile(self.lengths, 50),
+            "tokens_p95": percentile(self.lengths, 95),
+            "tokens_longest": max(self.lengths),
+            "near_duplicates": len(self.duplicates),
+            "flagged": len({row["chunk_id"] for row in self.flags}),
+        }
+
+    def _has_twin(self, chunk: dict[str, Any]) -> bool:
+        if self._twins is None:
+            return False
+        place = {name: chunk[name] for name in ("document_id", "page")}
+        self._places[chunk["id"]] = place
+        twin = self._twins.meet(chunk["id"], chunk["text"])
+        if twin is None:
+            return False
+        other = self._places[twin.key]
+        self.duplicates.append(
+            {
+                "chunk_id": chunk["id"],
+                **place,
+                "twin_id": twin.key,
+                "twin_document_id": other["document_id"],
+                "twin_page": other["page"],
+                "similarity": twin.similarity,
+                "dropped": self._dropping,
+            }
+        )
+        return True
+
+
+def _flagged(
+    document: dict[str, Any], chunks: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Chunks that hold text which commands a model; see `ingest.instructions`."""
+    flags = {page["number"]: page.get("flags", ()) for page in document["pages"]}
+    for chunk in chunks:
+        for flag in flags[chunk["page"]]:
+            start, end = max(flag["start"], chunk["start"]), min(flag["end"], chunk["end"])
+            if start < end:
+                yield {
+                    "chunk_id": chunk["id"],
+                    "document_id": document["id"],
+                    "name": document["name"],
+                    "page": chunk["page"],
+                    "reason": flag["reason"],
+                    "text": chunk["text"][start - chunk["start"] : end - chunk["start"]],
+                }
 
 
 def _chunked(source: Path, job: Job[Recipe]) -> Generator[list[dict[str, Any]], None, None]:
@@ -120,21 +213,13 @@ def chunk_id(document_id: str, page: int, start: int, end: int, text: str) -> st
     ]
 
 
-def plot_lengths(lengths: Sequence[int], most: int, path: Path) -> None:
-    """Histogram of chunk lengths in tokens, with the limit; the same bytes every time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def plot(lengths: Sequence[int], counts: Sequence[int], most: int, folder: Path) -> None:
+    """Histograms of chunk lengths and of chunks per document."""
+    # Matplotlib takes most of a second to load.
+    from sfta.documents.histograms import draw_counts, draw_lengths
 
-    figure = Figure(figsize=(6, 3.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.hist(lengths, bins=_BINS, range=(0, most), color="#0b4f6c", edgecolor="white")
-    axes.axvline(most, color="#a4161a", linestyle="--", linewidth=1)
-    axes.set_xlabel("tokens per chunk (dashed: limit)")
-    axes.set_ylabel("chunks")
-    axes.spines[["top", "right"]].set_visible(False)
-    # Without this the file names the version of the plotting library.
-    figure.savefig(path, metadata={"Software": None})
+    draw_lengths(lengths, most, folder / LENGTHS)
+    draw_counts(counts, folder / COUNTS)
 
 
 def _record(document: dict[str, Any], chunk: Chunk, ordinal: int) -> dict[str, Any]:
@@ -159,16 +244,8 @@ def _without_blocks(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "pages": pages}
 
 
-def _summary(lengths: Sequence[int]) -> Metrics:
-    ordered = sorted(lengths)
-    middle = len(ordered) // 2
-    return {
-        "chunks": len(ordered),
-        "tokens": sum(ordered),
-        "tokens_shortest": ordered[0],
-        "tokens_median": ordered[middle],
-        "tokens_longest": ordered[-1],
-    }
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.write_bytes(b"".join(canonical_json(row) + b"\n" for row in rows))
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> str:
@@ -182,5 +259,6 @@ STAGE: Stage[Recipe] = Stage(
     makes="corpus",
     sections=("chunk", "model"),
     run=run,
+    revision=2,
     external=_external,
 )

@@ -2,10 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from sfta.adapters import presidio
 from sfta.adapters.source import Source
 from sfta.adapters.storage import fetch, list_sources
 from sfta.adapters.store import TooLargeError
@@ -14,14 +15,19 @@ from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.documents.config import IngestConfig
 from sfta.documents.document import Code, Parsed, UnreadableError, document_id
+from sfta.documents.particulars import Particulars
 from sfta.recipe import Recipe
 from sfta.stages.parsing import File, parse_files
-from sfta_edge.errors import ConfigError
+from sfta.stages.review import Review
+from sfta.stages.sidecars import Sidecars, is_sidecar
+from sfta_edge.errors import ConfigError, MissingDependencyError
 from sfta_edge.manifest import canonical_json, sha256_file
 
 log = logging.getLogger("sfta")
 DOCUMENTS = "documents.jsonl"
 QUARANTINE = "quarantine.jsonl"
+FLAGS = "flags.jsonl"
+DUPLICATES = "duplicates.jsonl"
 _MEGABYTE = 1 << 20
 _DOWNLOADS = 8  # at the same time
 
@@ -33,6 +39,7 @@ class _File:
     source: Source
     path: Path
     sha256: str
+    said: Particulars
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class _Failure:
 
 
 def run(job: Job[Recipe]) -> Metrics:
-    """Write documents.jsonl and quarantine.jsonl.
+    """Write the documents, and the lists of what was set aside, flagged and found twice.
 
     Raises:
         ConfigError: not one document could be read; names the first file and its reason.
@@ -57,8 +64,10 @@ def run(job: Job[Recipe]) -> Metrics:
     refused = {failure.name for failure in failures}
     wanted = [file for file in files if file.source.name not in refused]
     counts: Counter[str] = Counter()
+    review = Review(config)
     with (job.out / DOCUMENTS).open("wb") as stream:
-        for file, result in zip(wanted, _parsed(wanted, job), strict=True):
+        for file, read in zip(wanted, _parsed(wanted, job), strict=True):
+            result = read if isinstance(read, _Failure) else _reviewed(file, read, review)
             if isinstance(result, _Failure):
                 failures.append(result)
                 continue
@@ -69,25 +78,39 @@ def run(job: Job[Recipe]) -> Metrics:
             counts.update({f"parse.{name}": n for name, n in result.counts.items()})
     failures.sort(key=lambda failure: failure.name)
     _write_quarantine(job.out / QUARANTINE, failures)
+    _write_rows(job.out / FLAGS, review.flags)
+    _write_rows(job.out / DUPLICATES, review.duplicates)
     if not counts["documents"]:
         raise _nothing_left(failures)
-    return _metrics(counts, failures)
+    return _metrics(counts, failures) | review.metrics()
 
 
 def _files(config: IngestConfig, root: Path, runtime: Runtime) -> Iterator[_File]:
     most_bytes = config.limits.file_mb * _MEGABYTE
 
-    def read(source: Source) -> _File:
+    def read(described: tuple[Source, Particulars]) -> _File:
+        source, said = described
         if source.size > most_bytes:
-            return _File(source, Path(), "")
+            return _File(source, Path(), "", said)
         try:
             path = fetch(source, runtime.cache, most_bytes)
         except TooLargeError:
-            return _File(source, Path(), "")
-        return _File(source, path, sha256_file(path)[0])
+            return _File(source, Path(), "", said)
+        return _File(source, path, sha256_file(path)[0], said)
 
+    yield from LocalExecutor(_DOWNLOADS).map(read, _described(config, root, runtime))
+
+
+def _described(
+    config: IngestConfig, root: Path, runtime: Runtime, *, warn: bool = False
+) -> list[tuple[Source, Particulars]]:
+    """The documents among the sources, with what their sidecars say about them."""
     sources = list_sources(config.sources, root, exclude=config.exclude)
-    yield from LocalExecutor(_DOWNLOADS).map(read, sources)
+    sidecars = Sidecars.among(sources, runtime.cache)
+    described = [(s, sidecars.of(s)) for s in sources if not is_sidecar(s)]
+    if warn:
+        sidecars.warn_unused()
+    return described
 
 
 def _refused(files: Iterable[_File]) -> Iterator[_Failure]:
@@ -120,6 +143,14 @@ def _parsed(files: list[_File], job: Job[Recipe]) -> Iterator[Parsed | _Failure]
             yield result
 
 
+def _reviewed(file: _File, parsed: Parsed, review: Review) -> Parsed | _Failure:
+    name = file.source.name
+    try:
+        return review.document(name, document_id(file.sha256, name), parsed, file.said)
+    except UnreadableError as error:
+        return _Failure(name, file.sha256, error.code, str(error))
+
+
 def _document(file: _File, parsed: Parsed) -> dict[str, object]:
     name = file.source.name
     return {
@@ -128,21 +159,22 @@ def _document(file: _File, parsed: Parsed) -> dict[str, object]:
         "title": parsed.title or PurePosixPath(name).stem,
         "sha256": file.sha256,
         "media_type": parsed.media_type,
+        "language": parsed.language,
+        "licence": file.said.licence,
+        "owner": file.said.owner,
+        "access": file.said.access,
         "pages": [page.to_json() for page in parsed.pages],
     }
 
 
 def _write_quarantine(path: Path, failures: list[_Failure]) -> None:
-    with path.open("wb") as stream:
-        for failure in failures:
-            log.warning("ingest: left out %s: %s", failure.name, failure.reason)
-            row = {
-                "name": failure.name,
-                "sha256": failure.sha256,
-                "code": failure.code,
-                "reason": failure.reason,
-            }
-            stream.write(canonical_json(row) + b"\n")
+    for failure in failures:
+        log.warning("ingest: left out %s: %s", failure.name, failure.reason)
+    _write_rows(path, [asdict(failure) for failure in failures])
+
+
+def _write_rows(path: Path, rows: Sequence[object]) -> None:
+    path.write_bytes(b"".join(canonical_json(row) + b"\n" for row in rows))
 
 
 def _nothing_left(failures: list[_Failure]) -> ConfigError:
@@ -166,19 +198,24 @@ def _metrics(counts: Counter[str], failures: list[_Failure]) -> Metrics:
     }
 
 
-def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    """Sources that are not there."""
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
+    """Sources that are not there, sidecars that cannot be read, a package that is missing."""
     try:
-        list_sources(recipe.ingest.sources, recipe.root, exclude=recipe.ingest.exclude)
-    except ConfigError as error:
+        _described(recipe.ingest, recipe.root, runtime, warn=True)
+        if recipe.ingest.redaction == "presidio":
+            presidio.require()
+    except (ConfigError, MissingDependencyError) as error:
         return [str(error)]
     return []
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> list[list[object]]:
-    """Names and digests of the files: the same documents, the same key."""
+    """Names, digests and particulars of the files: the same documents, the same key."""
     files = _files(recipe.ingest, recipe.root, runtime)
-    return [[file.source.name, file.sha256 or file.source.size] for file in files]
+    return [
+        [f.source.name, f.sha256 or f.source.size, f.said.model_dump(exclude_defaults=True)]
+        for f in files
+    ]
 
 
 STAGE: Stage[Recipe] = Stage(
@@ -187,6 +224,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="documents",
     sections=("ingest",),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

@@ -19,6 +19,7 @@ from sfta_edge.manifest import FileEntry, sha256_file
 KNOWLEDGE_PATH = f"knowledge/{KNOWLEDGE}"
 EMBEDDER_PATH = f"embedder/{EMBEDDER}"
 _BASE, _EMBEDDER = "base-model", "embedder"
+_FACTS = ("id", "name", "title", "sha256", "language", "licence", "owner", "access")
 
 
 def model_path(recipe: Recipe) -> str:
@@ -71,9 +72,9 @@ def _contents(path: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
     try:
         run_sql = knowledge.connection.execute
         documents = [
-            dict(zip(("id", "name", "title", "sha256", "pages"), row, strict=True))
+            dict(zip((*_FACTS, "pages"), row, strict=True))
             for row in run_sql(
-                "SELECT id, name, title, sha256, (SELECT count(*) FROM pages"
+                f"SELECT {', '.join(_FACTS)}, (SELECT count(*) FROM pages"  # noqa: S608 fixed names
                 " WHERE document = documents.number) FROM documents ORDER BY name, id"
             )
         ]

@@ -15,7 +15,14 @@ from sfta.documents.isolation import Limits, parse_to, read_result
 from sfta.documents.parse import ParseOptions
 from sfta_edge.manifest import canonical_json
 
-PARSERS = ("charset-normalizer", "markdown-it-py", "pymupdf")
+PARSERS = (
+    "charset-normalizer",
+    "datasketch",
+    "markdown-it-py",
+    "matplotlib",
+    "py3langid",
+    "pymupdf",
+)
 """Distributions that decide what a parsed document looks like."""
 _MEGABYTE = 1 << 20
 # What these say depends on the machine and its load: the next run tries again.
@@ -42,7 +49,7 @@ class _Setting:
     def key(self, file: File) -> str:
         # The suffix takes part in the choice of the reader.
         suffix = PurePosixPath(file.name).suffix.lower()
-        code = code_identity(("sfta.documents",), PARSERS)
+        code = code_identity(("sfta.documents", "sfta_edge.sentences"), PARSERS)
         settings = [self.options.to_json(), self.limits.memory_bytes]
         return record_key(code, settings, file.sha256, suffix)
 

@@ -245,6 +245,30 @@ def test_a_dimension_the_index_cannot_hold_is_refused(tmp_path, dimension):
         )
 
 
+def test_what_is_known_of_a_document_is_kept(tmp_path):
+    documents, chunks = corpus(documents=2)
+    documents[0] |= {"language": "en", "licence": "MIT", "owner": "ACME", "access": "service"}
+    path = tmp_path / "k.sqlite"
+    write_knowledge(path, documents, chunks, vectors_for(len(chunks)), Identity())
+    knowledge = open_knowledge(path)
+    rows = list(
+        knowledge.connection.execute(
+            "SELECT language, licence, owner, access FROM documents ORDER BY number"
+        )
+    )
+    knowledge.close()
+    assert rows == [("en", "MIT", "ACME", "service"), ("", "", "", "")]
+
+
+def test_what_is_known_of_a_document_must_be_text(tmp_path):
+    documents, chunks = corpus(documents=1)
+    documents[0]["owner"] = 7
+    with pytest.raises(IntegrityError, match="no usable 'owner': 7"):
+        write_knowledge(
+            tmp_path / "k.sqlite", documents, chunks, vectors_for(len(chunks)), Identity()
+        )
+
+
 def edit(path, *statements):
     """Change a file behind the library's back."""
     connection = apsw.Connection(str(path))
@@ -257,6 +281,10 @@ def edit(path, *statements):
     ("statement", "reason"),
     [
         ("UPDATE meta SET value = 'sfta.knowledge/9' WHERE key = 'schema'", "sfta.knowledge/9"),
+        (
+            "UPDATE meta SET value = 'sfta.knowledge/1' WHERE key = 'schema'",
+            "has the schema 'sfta.knowledge/1'",
+        ),
         ("DELETE FROM meta WHERE key = 'schema'", "has the schema None"),
         ("DELETE FROM meta WHERE key = 'embedder'", "does not say which embedder"),
         ("UPDATE meta SET value = '[' WHERE key = 'embedder'", "does not say which embedder"),

@@ -164,3 +164,15 @@ def test_the_bill_holds_no_date_and_no_path_of_the_factory(tmp_path):
     text = sbom("n", 1, [wheel], []).decode()
     assert str(tmp_path) not in text
     assert "timestamp" not in text
+
+
+def test_what_is_known_of_documents_has_a_column():
+    known = document("a", language="en", licence="MIT", owner="ACME", access="")
+    text = data_card([known, document("b", language="de")], {}, "")
+    assert (
+        "| title | file | pages | chunks | SHA-256 begins | language | licence | owner |"
+        in text
+    )
+    assert "| en | MIT | ACME |\n" in text
+    assert "| de |  |  |\n" in text
+    assert "access" not in text

@@ -336,6 +336,33 @@ def test_overlapping_chunks_hold_all_text_and_keep_the_limit(pages, strategy):
     assert all(c.tokens == count(c.text) <= 40 for c in found)
 
 
+def rebuilt(text, chunks):
+    """The page from its chunks: each adds what stands behind the end of the one before."""
+    made = ""
+    for chunk in chunks:
+        made += text[len(made) : chunk.start]
+        made += chunk.text[len(made) - chunk.start :]
+    return made + text[len(made) :]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    documents(), st.sampled_from(STRATEGIES), st.integers(0, 20), st.sampled_from([40, 64, 90])
+)
+def test_pages_are_rebuilt_exactly_from_their_chunks(pages, strategy, overlap, most):
+    config = ChunkConfig(
+        strategy=strategy, max_tokens=most, min_tokens=5, overlap_tokens=overlap
+    )
+    found = chunk_pages(pages, count, config)
+    for p in pages:
+        own = [c for c in found if c.page == p.number]
+        gaps = "".join(p.text[a.end : b.start] for a, b in pairwise(own) if a.end < b.start)
+        assert not gaps.strip(), "only spaces lie between chunks"
+        assert rebuilt(p.text, own) == p.text
+        assert [c.start for c in own] == sorted(c.start for c in own)
+        assert [c.end for c in own] == sorted(c.end for c in own)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=300), st.sampled_from(STRATEGIES))
 def test_any_text_without_blocks_is_cut_by_the_same_laws(text, strategy):

@@ -154,3 +154,69 @@ def test_a_table_of_a_file_reads_as_rows_in_its_place():
     assert 150 < speed.y0 < speed.y1 < 175
     plain = parse(raw, "a.pdf", ParseOptions(tables=False)).pages[0]
     assert "|" not in plain.text
+
+
+def test_dots_that_lead_to_a_value_make_a_table():
+    texts = ["Weight ........ 12 kg", "Power.................. 3.5 kW", "Noise ..... 71 dB(A)"]
+    lines = []
+    for number, text in enumerate(texts):
+        name, value = text.split(".", 1)[0].strip(), text.rpartition(". ")[2]
+        y = 100 + 14 * number
+        dots = words("." * 20, 72 + CHAR * len(name), y)
+        lines.append(TextLine((*words(name, 72, y), *dots, *words(value, 300, y))))
+    (table,) = found_in(lines)
+    assert table.rows == (("Weight", "12 kg"), ("Power", "3.5 kW"), ("Noise", "71 dB(A)"))
+
+
+def test_dots_inside_of_one_word_are_cut_out():
+    lines = [
+        TextLine(tuple(words(f"{name}{'.' * 30}{value}", 72, 100 + 14 * n)))
+        for n, (name, value) in enumerate(
+            [("Australia", "a.org"), ("Austria", "b.org"), ("Japan", "c.org")]
+        )
+    ]
+    (table,) = found_in(lines)
+    assert [row[0] for row in table.rows] == ["Australia", "Austria", "Japan"]
+    assert [row[-1] for row in table.rows] == ["a.org", "b.org", "c.org"]
+
+
+def test_a_label_between_two_rows_belongs_to_the_first():
+    label = row("Single", y=107)
+    lines = [
+        row("None", "BM25", "59.1", y=80),
+        row("", "DPR", "78.4", y=102),
+        label,
+        row("", "Both", "76.6", y=114),
+    ]
+    (table,) = found_in(lines)
+    assert table.rows == (
+        ("None", "BM25", "59.1"),
+        ("Single", "DPR", "78.4"),
+        ("", "Both", "76.6"),
+    )
+
+
+def ends_at(x, name, value, y):
+    """A line with a name at the left margin and a value that ends at x."""
+    return TextLine((*words(name, 72, y), *words(value, x - CHAR * len(value), y)))
+
+
+def test_values_at_a_common_right_edge_make_a_table_of_two_columns():
+    pairs = [
+        ("Society", "the-long-name-of-a-society.example.org"),
+        ("Association of the makers of pumps", "pumps.org"),
+        ("Council", "council.org.au"),
+    ]
+    lines = [ends_at(400, *pair, 100 + 14 * n) for n, pair in enumerate(pairs)]
+    (table,) = found_in(lines)
+    assert table.rows == tuple(pairs)
+
+
+def test_values_without_a_common_edge_make_none():
+    pairs = [
+        ("Society", "the-long-name-of-a-society.example.org"),
+        ("Association of the makers of pumps", "pumps.org"),
+        ("Council", "council.org.au"),
+    ]
+    lines = [ends_at(400 - 9 * n, *pair, 100 + 14 * n) for n, pair in enumerate(pairs)]
+    assert list(found_in(lines)) == lines

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfta.documents.plain import parse_plain
 from sfta.documents.spelling import (
     SOFT_HYPHEN,
     clean,
+    ends_broken,
     invisible,
     join_lines,
     superscript,
@@ -105,3 +107,26 @@ def test_joining_loses_no_character_but_a_hyphen(before, after):
 )
 def test_raised_characters_are_spelled_raised_or_not_at_all(text, raised):
     assert superscript(text) == raised
+
+
+def test_half_a_word_is_no_word_of_the_document():
+    assert words_of("ally strong", broken=True) == {"strong"}
+    assert words_of("ally strong") == {"ally", "strong"}
+    assert words_of("4 ally", broken=True) == {"ally"}
+    assert ends_broken("is exception-")
+    assert not ends_broken("is exceptional")
+    assert not ends_broken("4-")
+
+
+def test_parts_of_compounds_are_known():
+    words = words_of("a low-dimensional space is not high at all")
+    assert join_lines("in high-", "dimensional space", words) == ("in high-", "")
+    assert join_lines("in high-", "dimensional space", words_of("high")) == ("in high", "")
+
+
+def test_a_word_that_is_broken_once_is_joined():
+    text = (
+        "This is a method of an unusual kind, for it is exception-\n"
+        "ally strong, and no exception is made anywhere in the whole text."
+    )
+    assert "exceptionally strong" in parse_plain(text).pages[0].text

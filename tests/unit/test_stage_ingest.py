@@ -106,7 +106,10 @@ def test_every_file_becomes_a_document_or_a_reason(docs, runtime):
 def test_a_document_record_holds_pages_lines_and_blocks(docs, runtime):
     (docs / "a.pdf").write_bytes(pdf(PROSE))
     (document,) = lines(run(recipe_for(docs.parent), runtime), "documents.jsonl")
-    assert set(document) == {"id", "name", "title", "sha256", "media_type", "pages"}
+    assert set(document) == (
+        {"id", "name", "title", "sha256", "media_type", "pages"}
+        | {"language", "licence", "owner", "access"}
+    )
     assert len(document["id"]) == 16
     (page,) = document["pages"]
     assert page["text"] == PROSE

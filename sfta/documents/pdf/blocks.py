@@ -5,17 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from sfta.documents.document import Box, Fragment, Kind, Page, PageWriter
 from sfta.documents.pdf.figures import Figure
+from sfta.documents.pdf.flow import is_caption
 from sfta.documents.pdf.glyphs import PrintedPage, TextLine
-from sfta.documents.pdf.grouping import Group, Lines, Typography, is_bullet
+from sfta.documents.pdf.grouping import is_bullet
+from sfta.documents.pdf.groups import Group, Lines, Typography
 from sfta.documents.pdf.headings import Headings
 from sfta.documents.pdf.tables import Note, Table, markdown_row, rule_row
 from sfta.documents.spelling import SOFT_HYPHEN, join_lines
 
-_CAPTION = re.compile(
-    r"^(?:table|figure|fig\.|chart|diagram|listing|box|scheme|plate|exhibit|tabelle|abbildung"
-    r"|abb\.|bild)(?:\s*\d+|(?:\s+|(?<=\.))[A-Z]\d*)(?:[.\-]\d+)*\s*(?:[:.\u2013\u2014|]|-\s|$)",
-    re.IGNORECASE,
-)
 _SIGNAL = re.compile(r"^[^\W\d_a-z][^\W\d_a-z ]{1,20}$")
 _LEADERS = re.compile(r"\s*(?:[.\u00b7_]\s?){3,}\s*|\s*\u2026[\s.\u2026]*")
 
@@ -31,6 +28,8 @@ class Pages:
     def write(self, number: int, printed: PrintedPage, groups: Sequence[Group]) -> Page:
         """The page with this number."""
         writer = PageWriter(number, printed.width, printed.height)
+        for reason in printed.flags:
+            writer.flag(reason)
         for index, run in enumerate(_runs(groups, self._is_list(number))):
             self._add(writer, printed, run, first=index == 0)
         for line in printed.sideways:
@@ -92,7 +91,7 @@ class _Classifier:
     def __call__(self, group: Group) -> tuple[Kind, int]:
         if not isinstance(group, Lines):
             return "paragraph", 0
-        if _CAPTION.match(group.text) and len(group.text) < 300:
+        if is_caption(group.text):
             return "caption", 0
         if level := self._headings.level(self._page, group):
             return "heading", level

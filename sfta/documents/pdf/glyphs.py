@@ -12,14 +12,14 @@ from typing import Any
 import pymupdf
 
 from sfta.documents.document import Box, UnreadableError
-from sfta.documents.pdf.boxes import area, box_of, holds, overlap
-from sfta.documents.spelling import SOFT_HYPHEN, clean, invisible, superscript
+from sfta.documents.pdf.accents import composed
+from sfta.documents.pdf.hidden import Hidden
+from sfta.documents.spelling import SOFT_HYPHEN, clean, invisible, superscript, tricks
 
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
-_SMALLEST_READABLE = 1.0
-_NEAR_WHITE = 0.93
-_SCANNED_SHARE = 0.5
 _UPRIGHT = 0.9
+_RAISED_SIZE = 0.85
+_RAISED = 0.2
 _TURNS = {(1, 0): 0, (0, 1): 270, (-1, 0): 180, (0, -1): 90}
 
 
@@ -111,6 +111,8 @@ class PrintedPage:
     sideways: list[TextLine] = field(default_factory=list)
     """Lines in another direction: labels on a margin or an axis. Part of no column."""
     counts: Counter[str] = field(default_factory=Counter)
+    flags: list[str] = field(default_factory=list)
+    """Names of what somebody did to hide text."""
 
     def shown(self, box: Box) -> Box:
         """A box of the working page, on the page as a viewer shows it."""
@@ -140,7 +142,7 @@ def read_page(page: Any, *, drop_hidden: bool, most_characters: int) -> PrintedP
         page.remove_rotation()
         raw = _raw_lines(page, most_characters)
     printed = PrintedPage(width, height, turn, [])
-    hidden = _Hidden(page) if drop_hidden else None
+    hidden = Hidden(page) if drop_hidden else None
     for line in raw:
         spans = [s for s in line["spans"] if not (hidden and hidden.holds(s))]
         if dropped := len(line["spans"]) - len(spans):
@@ -149,6 +151,10 @@ def read_page(page: Any, *, drop_hidden: bool, most_characters: int) -> PrintedP
         if words:
             upright = line["dir"][0] > _UPRIGHT
             (printed.lines if upright else printed.sideways).append(TextLine(words))
+    if printed.counts["hidden_spans"]:
+        printed.flags.append("hidden_text")
+    if printed.counts["invisible_characters"]:
+        printed.flags += tricks("".join(_letters(raw)))
     return printed
 
 
@@ -179,6 +185,10 @@ def _raw_lines(page: Any, most_characters: int) -> list[dict[str, Any]]:
     return [line for block in blocks for line in block.get("lines", ())]
 
 
+def _letters(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
+    return (char["c"] for line in lines for span in line["spans"] for char in span["chars"])
+
+
 def _turn(lines: Sequence[dict[str, Any]]) -> int:
     """Degrees that bring most of the text upright."""
     weight: Counter[int] = Counter()
@@ -190,10 +200,10 @@ def _turn(lines: Sequence[dict[str, Any]]) -> int:
 
 def _words(spans: Sequence[dict[str, Any]], counts: Counter[str]) -> Iterator[Word]:
     """Words of one line; a word may go on over a change of font."""
-    body = max((s["size"] for s in spans), default=0.0)
+    main = max(spans, key=lambda s: s["size"], default=None)
     pending: list[tuple[str, Any, dict[str, Any]]] = []
     for span in spans:
-        raised = _raised(span, body)
+        raised = _raised(span, main or span)
         for char in span["chars"]:
             letter = raised or {}
             text = letter.get(char["c"], char["c"])
@@ -208,6 +218,7 @@ def _words(spans: Sequence[dict[str, Any]], counts: Counter[str]) -> Iterator[Wo
 def _word(
     chars: Sequence[tuple[str, Any, dict[str, Any]]], counts: Counter[str]
 ) -> Iterator[Word]:
+    chars = composed(chars)
     raw = "".join(text for text, _, _ in chars)
     ends_soft = raw.endswith(SOFT_HYPHEN)
     text = clean(raw).strip()
@@ -238,47 +249,14 @@ def _is_bold(span: dict[str, Any]) -> bool:
     return marked or bool(span["flags"] & pymupdf.TEXT_FONT_BOLD)
 
 
-def _raised(span: dict[str, Any], body: float) -> dict[str, str] | None:
+def _raised(span: dict[str, Any], main: dict[str, Any]) -> dict[str, str] | None:
     """Spelling of a superscript span, if all of it can be spelled so."""
-    is_raised = span["flags"] & pymupdf.TEXT_FONT_SUPERSCRIPT and span["size"] < 0.85 * body
     text = "".join(char["c"] for char in span["chars"]).strip()
-    if not is_raised or not text:
+    if not text or span["size"] >= _RAISED_SIZE * main["size"]:
+        return None
+    # MuPDF knows a raised span by the one before it, so not at the beginning of a line.
+    above = main["origin"][1] - span["origin"][1]
+    if not (span["flags"] & pymupdf.TEXT_FONT_SUPERSCRIPT or above > _RAISED * main["size"]):
         return None
     raised = superscript(text)
     return dict(zip(text, raised, strict=True)) if raised else None
-
-
-class _Hidden:
-    """Tells text that nobody sees: transparent, tiny, or white on white.
-
-    A scanned page is a picture over or under invisible recognised text; there the invisible
-    text is the text.
-    """
-
-    def __init__(self, page: Any) -> None:
-        self._page = page
-        self._painted: list[Box] | None = None
-        paper = box_of(page.rect)
-        self._pictures = [overlap(box_of(i["bbox"]), paper) for i in page.get_image_info()]
-        covered = max((area(picture) for picture in self._pictures), default=0.0)
-        self._scanned = covered > _SCANNED_SHARE * area(paper)
-
-    def holds(self, span: dict[str, Any]) -> bool:
-        """Whether the span is hidden."""
-        if span["size"] < _SMALLEST_READABLE:
-            return True
-        if span["alpha"] == 0:
-            return not self._scanned
-        return _luminance(span["color"]) > _NEAR_WHITE and not self._on_colour(span["bbox"])
-
-    def _on_colour(self, bbox: Box) -> bool:
-        if self._painted is None:
-            fills = [d for d in self._page.get_cdrawings() if d.get("fill")]
-            dark = [d["rect"] for d in fills if min(d["fill"]) < _NEAR_WHITE]
-            self._painted = [box_of(r) for r in dark] + self._pictures
-        x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
-        return any(holds(box, x, y) for box in self._painted)
-
-
-def _luminance(rgb: int) -> float:
-    return min((rgb >> shift & 255) / 255 for shift in (0, 8, 16))

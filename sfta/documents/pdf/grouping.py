@@ -1,98 +1,27 @@
 """From lines to groups: which printed lines belong to one paragraph or list item."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 
 from sfta.documents.pdf.figures import Figure
-from sfta.documents.pdf.glyphs import PrintedPage, TextLine, split_at_gaps
+from sfta.documents.pdf.flow import in_order
+from sfta.documents.pdf.glyphs import TextLine, split_at_gaps
+from sfta.documents.pdf.groups import SIZE_POINTS, Group, Lines, Typography, ends_sentence
 from sfta.documents.pdf.order import Column
 from sfta.documents.pdf.tables import Note, Table
-from sfta.documents.spelling import SOFT_HYPHEN, words_of
+from sfta.documents.spelling import SOFT_HYPHEN
 
 _BULLETS = frozenset("•▪■□●○◦‣►➢✓✔·–—-*»")
 _NUMBERED = re.compile(r"^\(?(?:(\d{1,3})|([a-z])|([ivx]{1,5}))[.)]$")
 _LEADING_TIMES = 1.22
-_SIZE_POINTS = 0.6
 _CONTENTS_GAP_EMS = 2.5
 _OPEN_SLACK_EMS = 2.0
 _LEADER_ROW = re.compile(r"[^\s.].*(?:[.\u00b7_]\s?){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})$")
 
 
-@dataclass(frozen=True, slots=True)
-class Typography:
-    """What is usual in a document."""
-
-    body_size: float
-    mono_body: bool
-    """The running text itself has a fixed width, so that width says nothing."""
-    leading: dict[float, float]
-    """Usual distance of baselines, by font size."""
-    words: frozenset[str]
-    """Words that stand unbroken somewhere."""
-
-    @classmethod
-    def of(cls, pages: Sequence[PrintedPage]) -> "Typography":
-        """Measure all pages."""
-        sizes: Counter[float] = Counter()
-        mono = total = 0
-        steps: dict[float, Counter[float]] = {}
-        words: set[str] = set()
-        for page in pages:
-            for line in page.lines:
-                length = len(line.text)
-                sizes[line.size] += length
-                mono, total = mono + length * line.mono, total + length
-                words |= words_of(line.text)
-            _count_steps(page.lines, steps)
-        leading = {size: max(c, key=lambda s: (c[s], -s)) for size, c in steps.items()}
-        body = max(sizes, key=lambda size: (sizes[size], size)) if sizes else 0.0
-        return cls(body, mono * 2 > total, leading, frozenset(words))
-
-    def pitch(self, size: float) -> float:
-        """Usual distance of baselines of this size, in points."""
-        return self.leading.get(size, 1.25 * size)
-
-
-@dataclass(slots=True)
-class Lines:
-    """Printed lines of one paragraph, heading, item or listing."""
-
-    lines: list[TextLine]
-    marker: str = ""
-    """Bullet or number of a list item."""
-    contents: bool = False
-    """A row of a table of contents: text, and a page number at the far right."""
-    gap: float = field(default=0.0)
-    """Distance to the line above in usual distances of lines."""
-
-    @property
-    def text(self) -> str:
-        """The lines with a space between them."""
-        return " ".join(line.text for line in self.lines)
-
-    @property
-    def first(self) -> TextLine:
-        """The first line."""
-        return self.lines[0]
-
-
-Group = Lines | Table | Note | Figure
-
-
 def group(columns: Sequence[Column], style: Typography) -> list[Group]:
     """Groups of one page in reading order."""
-    groups: list[Group] = []
-    for column in columns:
-        made = _group_column(column, style)
-        if made and groups and _goes_on(groups[-1], made[0]):
-            head, tail = groups[-1], made.pop(0)
-            if isinstance(head, Lines) and isinstance(tail, Lines):
-                head.lines.extend(tail.lines)
-        groups.extend(made)
-    return groups
+    return in_order([_group_column(column, style) for column in columns], style)
 
 
 def marker_of(line: TextLine) -> str:
@@ -136,14 +65,14 @@ def _group_column(column: Column, style: Typography) -> list[Group]:
 def _breaks(group: Lines, line: TextLine, right: float, style: Typography) -> bool:
     """Whether a new paragraph begins with this line."""
     last = group.lines[-1]
-    if group.contents or abs(last.size - line.size) > _SIZE_POINTS:
+    if group.contents or abs(last.size - line.size) > SIZE_POINTS:
         return True
     gap = _gap(group, line, style)
     if not 0 < gap <= _LEADING_TIMES:
         return True
     if not style.mono_body and (last.mono or line.mono):
         return last.mono != line.mono
-    fits = _fits(last, line, right)
+    fits = _fits(last, line, right) and not _hangs(group, line)
     if last.bold != line.bold:
         return fits or (last.bold and len(group.lines) == 1 and last.size > style.body_size)
     return fits or _indent_breaks(group, line)
@@ -153,12 +82,17 @@ def _fits(last: TextLine, line: TextLine, right: float) -> bool:
     """The first word had room on the line before: the line end was meant."""
     if last.words[-1].text.endswith(("-", "\u2010", SOFT_HYPHEN)):
         return False
-    ended = _ends_sentence(last.text)
+    ended = ends_sentence(last.text)
     if not ended and line.text[:1].islower():
         return False
     word = line.words[0]
     slack = (0.6 if ended else _OPEN_SLACK_EMS) * line.size
     return last.x1 + 0.3 * line.size + (word.x1 - word.x0) < right - slack
+
+
+def _hangs(group: Lines, line: TextLine) -> bool:
+    """The line stands below the text of its item, as the item's next lines do."""
+    return bool(group.marker) and abs(line.x0 - group.first.words[1].x0) < 0.5 * line.size
 
 
 def _indent_breaks(group: Lines, line: TextLine) -> bool:
@@ -167,7 +101,7 @@ def _indent_breaks(group: Lines, line: TextLine) -> bool:
         return line.x0 < group.first.words[1].x0 - 0.8 * em
     last = group.lines[-1]
     if line.x0 > last.x0 + 0.8 * em:
-        return len(group.lines) > 1 or _ends_sentence(last.text)
+        return len(group.lines) > 1 or ends_sentence(last.text)
     return line.x0 < last.x0 - 0.8 * em and len(group.lines) > 1
 
 
@@ -186,26 +120,7 @@ def _accepted_marker(line: TextLine, groups: Sequence[Group], gap: float) -> str
 
 def _can_begin_item(previous: Lines) -> bool:
     """A bullet, not a dash inside a sentence: the line before is an item or has ended."""
-    return bool(previous.marker) or _ends_sentence(previous.text) or previous.text.endswith(":")
-
-
-def _goes_on(head: Group, tail: Group) -> bool:
-    """Whether a paragraph of one column goes on at the top of the next."""
-    if not (isinstance(head, Lines) and isinstance(tail, Lines)):
-        return False
-    if tail.marker or tail.contents or head.contents:
-        return False
-    last, first = head.lines[-1], tail.first
-    if abs(last.size - first.size) > _SIZE_POINTS or last.bold or first.bold:
-        return False
-    starts_low = first.text[:1].islower()
-    return not _ends_sentence(last.text) and (
-        starts_low or last.text.endswith(("-", SOFT_HYPHEN))
-    )
-
-
-def _ends_sentence(text: str) -> bool:
-    return text.rstrip("\"')]\u201d\u2019").endswith((".", "!", "?", ":", "。", "！", "？"))
+    return bool(previous.marker) or ends_sentence(previous.text) or previous.text.endswith(":")
 
 
 def _gap(group: Lines | None, line: TextLine, style: Typography) -> float:
@@ -232,11 +147,3 @@ def is_contents(line: TextLine) -> bool:
     pieces = list(split_at_gaps(line, _CONTENTS_GAP_EMS))
     alone = len(pieces) == 2 and len(pieces[1].words) == 1
     return alone and bool(re.fullmatch(r"\d{1,4}|[ivxlc]{1,6}", line.words[-1].text))
-
-
-def _count_steps(lines: Sequence[TextLine], steps: dict[float, Counter[float]]) -> None:
-    """Distances between baselines of neighbouring lines of one size."""
-    for above, below in pairwise(lines):
-        step = round((below.baseline - above.baseline) * 2) / 2
-        if above.size == below.size and 0.8 * above.size < step < 2.5 * above.size:
-            steps.setdefault(above.size, Counter())[step] += 1

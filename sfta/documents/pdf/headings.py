@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sfta.documents.pdf.grouping import Lines, Typography
+from sfta.documents.pdf.groups import Lines, Typography
 
 _NUMBER = re.compile(
     r"^(?:(?:chapter|section|appendix|annex|kapitel)\s+)?(\d{1,3}(?:\.\d{1,3})*|[A-Z](?:\.\d{1,3})+)\.?\s+\S",
@@ -87,7 +87,7 @@ def _stands_out(group: Lines, style: Typography) -> bool:
     text = group.text
     if len(text) > _MOST_CHARACTERS or len(group.lines) > _MOST_LINES or group.contents:
         return False
-    if not re.search(r"[^\W\d_]{2}", text) or text.endswith((",", ";")):
+    if not re.search(r"[^\W\d_]{2}", text) or text.endswith((",", ";")) or "@" in text:
         return False
     if first.size >= _LARGER * style.body_size:
         return not (text.endswith(".") and len(text) > 60)

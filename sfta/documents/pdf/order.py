@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import Protocol
+from unicodedata import east_asian_width
 
 from sfta.documents.pdf.glyphs import TextLine, merge, split_at_gaps
 
@@ -212,7 +213,7 @@ def _read_apart(left: Sequence[Boxed], right: Sequence[Boxed]) -> bool:
 
 def _is_prose(items: Sequence[Boxed]) -> bool:
     """Lines long enough to be running text, not the cells of a table."""
-    lengths = [len(item.text) for item in items if isinstance(item, TextLine)]
+    lengths = [_cells(item.text) for item in items if isinstance(item, TextLine)]
     return len(lengths) >= _LEAST_ROWS and median(lengths) >= _PROSE_CHARACTERS
 
 
@@ -228,8 +229,13 @@ def _fills_its_width(items: Sequence[Boxed]) -> bool:
 
 def _has_wide_rows(items: Sequence[Boxed]) -> bool:
     rows = rows_of([item for item in items if isinstance(item, TextLine)])
-    lengths = [sum(len(i.text) for i in row if isinstance(i, TextLine)) for row in rows]
+    lengths = [sum(_cells(i.text) for i in row if isinstance(i, TextLine)) for row in rows]
     return len(lengths) >= _LEAST_ROWS and median(lengths) >= _PROSE_CHARACTERS
+
+
+def _cells(text: str) -> int:
+    """Length of a text, where a sign of a script without letters counts as two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _joined_rows(items: Sequence[Boxed]) -> list[Boxed]:

@@ -11,9 +11,11 @@ from sfta.documents.document import Box, Page, Parsed, UnreadableError
 from sfta.documents.media import PDF
 from sfta.documents.parse import ParseOptions
 from sfta.documents.pdf.blocks import Pages
+from sfta.documents.pdf.bullets import write_bullets
 from sfta.documents.pdf.figures import regions, take_figures
 from sfta.documents.pdf.glyphs import PrintedPage, read_page
-from sfta.documents.pdf.grouping import Group, Lines, Typography, group
+from sfta.documents.pdf.grouping import group
+from sfta.documents.pdf.groups import Group, Lines, Typography
 from sfta.documents.pdf.headings import Headings, Outline
 from sfta.documents.pdf.loose import with_loose_tables
 from sfta.documents.pdf.order import columns
@@ -96,11 +98,14 @@ def _read(document: Any, index: int, options: ParseOptions, counts: Counter[str]
         printed = read_page(
             page, drop_hidden=options.drop_hidden, most_characters=options.page_characters
         )
-        paths = len(page.get_cdrawings())
+        drawings = page.get_cdrawings()
+        paths = len(drawings)
         taken = (
             take_tables(page, printed) if options.tables and 2 <= paths <= _MOST_PATHS else []
         )
         places = regions(page, taken) if printed.lines else []
+        if paths <= _MOST_PATHS:
+            counts["drawn_bullets"] += write_bullets(drawings, printed, places)
     except _DAMAGE as error:
         if _NO_MEMORY.search(str(error)):
             raise MemoryError from error

@@ -5,8 +5,8 @@ words (digits aside) on several pages, or if it is a page number that counts wit
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from sfta.documents.pdf.glyphs import PrintedPage, TextLine, split_at_gaps
 from sfta.documents.pdf.order import rows_of
@@ -16,6 +16,8 @@ _EDGE_GAP_EMS = 3.0
 _MARGIN_SHARE = 0.14
 _BAND_POINTS = 4.0
 _GAP_EMS = 1.5
+_MOST_PIECES = 3
+"""Of a running row: left, middle, right. A row of more stands in a table."""
 _LEAST_PAGES = 3
 _LEAST_SHARE = 0.2
 _NUMBER = re.compile(
@@ -30,9 +32,11 @@ Place = tuple[str, int]
 def drop_running_lines(pages: Sequence[PrintedPage]) -> int:
     """Take running lines off the pages, in place; return how many pieces went."""
     edges = [_edge_rows(page) for page in pages]
-    texts: Counter[tuple[Place, str]] = Counter()
-    for rows in edges:
-        texts.update({(place, _mask(piece)) for place, row in rows for piece in row})
+    texts: dict[tuple[Place, str], set[int]] = defaultdict(set)
+    for index, rows in enumerate(edges):
+        for place, row in rows:
+            for piece in row:
+                texts[place, _mask(piece)].add(index)
     least = _least_pages(len(pages))
     numbers = _counting(edges)
     dropped = 0
@@ -58,9 +62,9 @@ def _edge_rows(page: PrintedPage) -> list[tuple[Place, list[TextLine]]]:
     rows = [[i for i in row if isinstance(i, TextLine)] for row in rows_of(pieces)]
     upper = [row for row in _cluster(rows) if row[0].y1 < _MARGIN_SHARE * height]
     lower = [row for row in _cluster(rows[::-1]) if row[0].y0 > (1 - _MARGIN_SHARE) * height]
-    return [(_place("top", row), row) for row in upper] + [
-        (_place("bottom", row), row) for row in lower
-    ]
+    found = [(_place("top", row), row) for row in upper]
+    found += [(_place("bottom", row), row) for row in lower]
+    return [(place, row) for place, row in found if len(row) <= _MOST_PIECES]
 
 
 def _cluster(rows: Sequence[list[TextLine]]) -> list[list[TextLine]]:
@@ -85,14 +89,18 @@ def _least_pages(pages: int) -> int:
     return max(_LEAST_PAGES, min(8, round(_LEAST_SHARE * pages)))
 
 
-def _repeats(texts: Counter[tuple[Place, str]], place: Place, piece: TextLine) -> int:
+def _repeats(texts: Mapping[tuple[Place, str], set[int]], place: Place, piece: TextLine) -> int:
+    """On how many pages the piece stands at about this height."""
     edge, band = place
     mask = _mask(piece)
-    return sum(texts[((edge, near), mask)] for near in (band - 1, band, band + 1))
+    near = (texts.get(((edge, band + step), mask), set()) for step in (-1, 0, 1))
+    return len(set().union(*near))
 
 
 def _mask(piece: TextLine) -> str:
-    return re.sub(r"\d+", "#", " ".join(piece.text.split())).casefold()
+    """The words, whatever their numbers; a number alone is a value and stands for itself."""
+    text = " ".join(piece.text.split()).casefold()
+    return re.sub(r"\d+", "#", text) if re.search(r"[^\W\d_]", text) else text
 
 
 def _counting(edges: Sequence[list[tuple[Place, list[TextLine]]]]) -> set[tuple[int, int]]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from sfta.documents.document import Box
 from sfta.documents.pdf.boxes import box_of
-from sfta.documents.pdf.glyphs import PrintedPage, TextLine, Word, merge
+from sfta.documents.pdf.glyphs import PrintedPage, TextLine, Word, merge, split_at_gaps
 from sfta.documents.pdf.order import rows_of
 from sfta.documents.spelling import join_lines
 
 _FILLED_SHARE = 0.4
 _MOST_LABELS = 4
 _SPACER_POINTS = 8.0
+_CELL_GAP_EMS = 1.0
 Cells = tuple[tuple[str, ...], ...]
 
 
@@ -89,6 +90,8 @@ def _read_grid(grid: Any, words: Sequence[Word]) -> Table | Note | None:
         return None
     if len(rows) == 1:
         cells = tuple(tuple(cell) for cell in placed[0] if cell)
+        if _is_tabular(cells):
+            return None
         return (
             Note(*box_of(grid.bbox), cells)
             if cells and len(placed[0]) <= _MOST_LABELS
@@ -109,6 +112,13 @@ def _read_grid(grid: Any, words: Sequence[Word]) -> Table | Note | None:
         tuple(tuple(t[i] for i in full) for t, _ in kept),
         tuple((b[0], b[1], b[2], b[3]) for _, b in kept),
     )
+
+
+def _is_tabular(cells: Sequence[Sequence[TextLine]]) -> bool:
+    """Whether most lines fall into columns: rows between rules, not the text of a note."""
+    lines = [line for cell in cells for line in cell]
+    apart = sum(len(list(split_at_gaps(line, _CELL_GAP_EMS))) > 1 for line in lines)
+    return len(cells) > 1 and apart * 2 > len(lines)
 
 
 def _used_columns(rows: Sequence[Sequence[str]]) -> list[int]:
