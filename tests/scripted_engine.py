@@ -49,6 +49,13 @@ class ScriptedEngine(Engine):
             first_token_scores=dict.fromkeys(first_token_bias or {}, 0.9 if refused else 0.1),
         )
 
+    def stream(self, prompt, limits):
+        done = self.generate(
+            prompt, max_tokens=limits.max_tokens, first_token_bias=limits.first_token_bias
+        )
+        yield done.text
+        return done
+
     def generate_many(self, prompts, *, max_tokens, first_token_bias=None, on_done=None):
         return [
             self.generate(prompt, max_tokens=max_tokens, first_token_bias=first_token_bias)

@@ -37,6 +37,7 @@ export:
 evaluate:
   questions: questions.jsonl
   max_answer_tokens: 24
+  choose_quotes: false
   resamples: 1000
 bundle:
   scheme: Q8_0

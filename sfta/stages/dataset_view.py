@@ -52,7 +52,7 @@ def masked_rows(
     Raises:
         ConfigError, ToolError: there is no such model, or it has no usable tokenizer.
     """
-    tokenizer = hub.load_tokenizer(hub.resolve_settings(base, cache))
+    tokenizer = hub.load_tokenizer(hub.resolve_settings(base, cache, root=Path()))
     contract = make_contract(tokenizer, dataset.prompt)
     chunks = read_chunks(asdict(chunk) for chunk in dataset.chunks.values())
     encoder = RowEncoder(chunks, contract, hub.hf_tokenize(tokenizer))

@@ -1,5 +1,6 @@
 """What wheels say of themselves, and how sources and wheels get their names."""
 
+import io
 import subprocess
 import zipfile
 from dataclasses import replace
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from sfta.adapters import storage, wheelhouse
+from sfta.adapters import storage, store, wheelhouse
 from sfta.adapters.storage import Source, list_sources
 from sfta.adapters.wheel_file import Wheel, normalised, refused_licences
 from sfta_edge.errors import ConfigError, IntegrityError, MissingDependencyError, ToolError
@@ -158,14 +159,16 @@ def test_names_that_already_differ_stay_as_they_are(names):
 
 
 def test_a_new_version_of_a_remote_file_is_fetched_to_another_place(tmp_path, monkeypatch):
-    class Store:
-        def get_file(self, path, target):
-            Path(target).write_text(path)
+    contents = iter([b"a", b"b", b"ab"])
 
-    monkeypatch.setattr(storage, "_filesystem", lambda url: (Store(), url))
+    class Store:
+        def open(self, place, mode, block_size):
+            return io.BytesIO(next(contents))
+
+    monkeypatch.setattr(store, "_filesystem", lambda url: (Store(), "box"))
     source = Source("a", "az://box/a", 1, "etag-1")
     versions = [source, replace(source, stamp="etag-2"), replace(source, size=2)]
-    assert len({storage.fetch(one, tmp_path) for one in versions}) == 3
+    assert len({storage.fetch(one, tmp_path, 9) for one in versions}) == 3
     assert not [path for path in (tmp_path / "sources").iterdir() if path.name[0] == "."]
 
 
