@@ -13,6 +13,7 @@ from sfta.raft.config import PromptConfig
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.neutral import neutral
 from sfta.raft.provenance import provenance_of, with_texts
+from sfta_edge.citation import parse_answer
 from sfta_edge.prompt import PromptContract
 
 Row = Mapping[str, Any]
@@ -204,8 +205,12 @@ def _rendered(document: str, number: int, chunks: Chunks) -> str:
 
 def _target(row: Row, chunks: Chunks, prompt: PromptConfig) -> str:
     """The completion; of a plain answer without documents the answer alone."""
-    plain = not chunks and row["completion"] == f"{prompt.answer_marker} {row['answer']}"
-    return str(row["answer"] if plain else row["completion"])
+    answer, completion = str(row["answer"]), str(row["completion"])
+    if chunks or completion != f"{prompt.answer_marker} {answer}":
+        return completion
+    # An answer that looks like a whole completion would be read back as one.
+    parsed = parse_answer(answer, answer_marker=prompt.answer_marker, refusal=prompt.refusal)
+    return completion if parsed.well_formed else answer
 
 
 def _oracle_text(row: Row, chunks: Chunks) -> str:

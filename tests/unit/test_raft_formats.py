@@ -222,3 +222,5 @@ def test_a_row_without_documents_is_written_as_question_and_answer():
         "instruction": ROW["question"], "input": "", "output": "3 kg"}  # fmt: skip
     reasoned = {**CLOSED, "completion": "It is light.\nAnswer: 3 kg"}
     assert converted("flat", reasoned, [])["output"] == "It is light.\nAnswer: 3 kg"
+    marked = {**CLOSED, "answer": "Answer: 3", "completion": "Answer: Answer: 3"}
+    assert converted("flat", marked, [])["output"] == "Answer: Answer: 3"
