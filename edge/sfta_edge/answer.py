@@ -11,15 +11,25 @@ Rules this module upholds:
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 from sfta_edge.citation import Span, parse_answer
 from sfta_edge.errors import ConfigError
-from sfta_edge.generation import Generation, Limits, Prompt, drain, require_room
+from sfta_edge.generation import Generation, Limits, Prompt, drain
+from sfta_edge.lanes import in_lanes
 from sfta_edge.prompt import PromptContract
-from sfta_edge.quoting import Quoting, ScoringEngine, write_with_quote
+from sfta_edge.quoting import (
+    Quoting,
+    ScoringEngine,
+    Similar,
+    Weighed,
+    weigh,
+    write_with_quote,
+)
 from sfta_edge.reply import Answer, CitableChunk, Citation, Locate, cite
+from sfta_edge.request import Request, TextEngine, make_request
 from sfta_edge.retriever import Box, Hit
 from sfta_edge.settings import AnswerSettings
 
@@ -31,24 +41,6 @@ __all__ = [
     "answer_from_chunks",
     "answer_many",
 ]
-
-
-class TextEngine(Protocol):
-    """What answers are written with; `engine.Engine` is one."""
-
-    context_tokens: int
-
-    def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002 prompt.Tokenize
-
-    def generate(
-        self,
-        prompt: Prompt,
-        *,
-        max_tokens: int,
-        deadline: float | None = None,
-        cancel: threading.Event | None = None,
-        first_token_bias: Mapping[int, float] | None = None,
-    ) -> Generation: ...
 
 
 class StreamingEngine(TextEngine, ScoringEngine, Protocol):
@@ -67,24 +59,17 @@ class ParallelEngine(StreamingEngine, Protocol):
         on_done: Callable[[], None] | None = None,
     ) -> list[Generation]: ...
 
+    def lanes(self) -> AbstractContextManager[Sequence[StreamingEngine]]: ...
+
 
 class Searcher(Protocol):
     """What finds chunks; `retriever.Retriever` is one."""
 
     def search(self, question: str, top_k: int) -> list[Hit]: ...
 
+    def similarities(self, question: str, texts: Sequence[str]) -> Sequence[float]: ...
+
     def boxes(self, chunk_id: str, span: Span) -> list[Box]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A question with the chunks that fit, as token ids."""
-
-    question: str
-    chunks: tuple[CitableChunk, ...]
-    dropped: tuple[str, ...]
-    prompt: list[list[int]]
-    bias: dict[int, float]
 
 
 def answer_from_chunks(
@@ -93,21 +78,46 @@ def answer_from_chunks(
     chunks: Sequence[CitableChunk],
     question: str,
     settings: AnswerSettings | None = None,
+    *,
+    similar: Similar | None = None,
 ) -> Answer:
     """Answer from chunks that were chosen already, best first.
 
+    Args:
+        engine: what writes.
+        contract: how prompt and answer are spelt.
+        chunks: what the answer is looked for in.
+        question: one question.
+        settings: default: the defaults.
+        similar: the embedder's opinion; needed if the settings count similarity.
+
     Raises:
         ContextOverflowError: the question does not fit with even one chunk.
+        ConfigError: there is no embedder to ask.
     """
     settings = settings or AnswerSettings()
-    request = _request(engine, contract, chunks, question, settings)
+    request = make_request(engine, contract, chunks, question, settings)
     limits = Limits(
         settings.max_tokens,
         deadline=settings.deadline_seconds,
         first_token_bias=request.bias,
     )
-    generation = drain(_written(engine, contract, request, settings, limits))
-    return _answer(request, generation, contract)
+    asked = Quoting(contract, request.prompt, request.chunks, question, settings, similar)
+    return _answer(request, drain(_written(engine, asked, limits)), contract)
+
+
+def weigh_quotes(
+    engine: StreamingEngine,
+    contract: PromptContract,
+    chunks: Sequence[CitableChunk],
+    question: str,
+    settings: AnswerSettings,
+    similar: Similar,
+) -> Weighed | None:
+    """What speaks for each sentence that an answer might quote; no answer is written."""
+    request = make_request(engine, contract, chunks, question, settings)
+    asked = Quoting(contract, request.prompt, request.chunks, question, settings, similar)
+    return weigh(engine, asked, Limits(settings.max_tokens))
 
 
 def answer_many(
@@ -116,19 +126,23 @@ def answer_many(
     cases: Sequence[tuple[Sequence[CitableChunk], str]],
     settings: AnswerSettings | None = None,
     *,
+    similar: Similar | None = None,
     on_done: Callable[[], None] | None = None,
 ) -> list[Answer]:
     """`answer_from_chunks` for many pairs of chunks and question, several at once.
 
-    With chosen quotes it is one after the other: most of the time goes into comparing.
     Deadlines do not apply: the time of one answer depends on its neighbours.
     """
     settings = settings or AnswerSettings()
     if settings.choose_quotes:
         alone = replace(settings, deadline_seconds=None)
-        return [_reported(answer_from_chunks(engine, contract, *case, alone), on_done)
-                for case in cases]  # fmt: skip
-    requests = [_request(engine, contract, *case, settings) for case in cases]
+
+        def answer(lane: StreamingEngine, case: tuple[Sequence[CitableChunk], str]) -> Answer:
+            return answer_from_chunks(lane, contract, *case, alone, similar=similar)
+
+        with engine.lanes() as lanes:
+            return in_lanes(lanes, answer, cases, on_done=on_done)
+    requests = [make_request(engine, contract, *case, settings) for case in cases]
     generations = engine.generate_many(
         [request.prompt for request in requests],
         max_tokens=settings.max_tokens,
@@ -175,7 +189,7 @@ class Answerer:
         if not hits:
             return self._nothing_found(question, retrieved)
         chunks = [hit.chunk for hit in hits]
-        request = _request(self.engine, self.contract, chunks, question, settings)
+        request = make_request(self.engine, self.contract, chunks, question, settings)
         limits = Limits(
             settings.max_tokens,
             deadline=settings.deadline_seconds,
@@ -183,7 +197,11 @@ class Answerer:
             first_token_bias=request.bias,
             started=started,
         )
-        generation = yield from _written(self.engine, self.contract, request, settings, limits)
+        asked = Quoting(
+            self.contract, request.prompt, request.chunks, question, settings,
+            self.retriever.similarities,
+        )  # fmt: skip
+        generation = yield from _written(self.engine, asked, limits)
         answer = _answer(request, generation, self.contract, self.retriever.boxes)
         total = (time.monotonic() - started) * 1000
         timings = {"retrieve": retrieved, **answer.timings_ms, "total": total}
@@ -203,56 +221,16 @@ class Answerer:
 
 
 def _written(
-    engine: StreamingEngine,
-    contract: PromptContract,
-    request: _Request,
-    settings: AnswerSettings,
-    limits: Limits,
+    engine: StreamingEngine, asked: Quoting, limits: Limits
 ) -> Generator[str, None, Generation]:
     """The completion: its quote chosen or written, as the settings say."""
-    if not settings.choose_quotes:
-        return (yield from engine.stream(request.prompt, limits))
-    threshold = settings.refusal_threshold
-    asked = Quoting(contract, request.prompt, request.chunks, threshold)
-    return (yield from write_with_quote(engine, asked, limits))
-
-
-def _reported(answer: Answer, on_done: Callable[[], None] | None) -> Answer:
-    if on_done is not None:
-        on_done()
-    return answer
-
-
-def _request(
-    engine: TextEngine,
-    contract: PromptContract,
-    chunks: Sequence[CitableChunk],
-    question: str,
-    settings: AnswerSettings,
-) -> _Request:
-    prefix, *bodies, last = contract.prompt_ids(chunks, question, engine.tokenize)
-    room = min(settings.context_tokens or engine.context_tokens, engine.context_tokens)
-    used = len(prefix) + len(last) + settings.max_tokens
-    kept = 0
-    for body in bodies:
-        if used + len(body) > room:
-            break
-        used += len(body)
-        kept += 1
-    if kept == 0:
-        smallest = len(prefix) + len(last) + (len(bodies[0]) if bodies else 0)
-        require_room(smallest, settings.max_tokens, room)
-    return _Request(
-        question=question,
-        chunks=tuple(chunks[:kept]),
-        dropped=tuple(chunk.id for chunk in chunks[kept:]),
-        prompt=[prefix, *bodies[:kept], last],
-        bias={engine.tokenize(contract.refusal)[0]: settings.refusal_bias},
-    )
+    if asked.settings.choose_quotes:
+        return (yield from write_with_quote(engine, asked, limits))
+    return (yield from engine.stream(asked.prompt, limits))
 
 
 def _answer(
-    request: _Request,
+    request: Request,
     generation: Generation,
     contract: PromptContract,
     locate: Locate | None = None,

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -47,12 +47,12 @@ class Engine:
     """One model with one context. Threads may share it."""
 
     def __init__(
-        self, model: Path, *, context_tokens: int = 4096, threads: int | None = None
+        self, model: Path | Model, *, context_tokens: int = 4096, threads: int | None = None
     ) -> None:
         """Load the model.
 
         Args:
-            model: GGUF file.
+            model: GGUF file, or one that is loaded and stays open when the engine is closed.
             context_tokens: Room for prompt and answer; never more than the model was trained
                 for.
             threads: Default: one per physical core this process may use.
@@ -65,11 +65,12 @@ class Engine:
         if context_tokens < 1:
             raise ConfigError(f"context_tokens must be at least 1, not {context_tokens}")
         self.threads = threads or physical_cores()
-        self.model = Model(model)
+        self.model = Model(model) if isinstance(model, Path) else model
+        self._close_model = self.model.close if isinstance(model, Path) else _nothing
         if self.model.is_encoder:
-            self.model.close()
+            self._close_model()
             raise ConfigError(
-                f"{model} is a model that embeds text, it cannot write",
+                f"{self.model.path} is a model that embeds text, it cannot write",
                 hint="Give the language model, not the embedder.",
             )
         self.context_tokens = min(context_tokens, self.model.trained_context)
@@ -209,11 +210,22 @@ class Engine:
             found = list(pool.map(finish, range(count)))
         return [found[index % count][index // count] for index in range(len(work))]
 
+    @contextmanager
+    def lanes(self) -> Iterator[list["Engine"]]:
+        """Engines that work side by side: one for each thread, over the same weights.
+
+        Threads that share one computation wait for each other, see `generate_many`. The lanes
+        are closed afterwards.
+        """
+        with ExitStack() as stack:
+            size = {"context_tokens": self.context_tokens, "threads": 1}
+            yield [stack.enter_context(Engine(self.model, **size)) for _ in range(self.threads)]
+
     def close(self) -> None:
         """Free all memory; waits for the generation in progress."""
         with self._lock:
             self._context.close()
-            self.model.close()
+            self._close_model()
 
     @contextmanager
     def _turn(self, limits: Limits) -> Iterator[bool]:
@@ -253,6 +265,10 @@ class Engine:
         if rest := stream.finish():
             yield rest
         return stream.text, tuple(tokens), reason
+
+
+def _nothing() -> None:
+    """The model belongs to somebody else."""
 
 
 def _one_at_a_time(call: Callable[[], None] | None) -> Callable[[], None]:

@@ -1,34 +1,47 @@
-"""Quotes that cannot be wrong: the model chooses among the sentences it was given.
+"""Quotes that cannot be wrong: they are chosen among the sentences that are there.
 
 A small model knows better where an answer stands than how to copy it: it garbles a number or
 names the neighbouring chunk. So it does not write quotes. Every sentence, list item and table
-row of its chunks is put after the prompt, and the model's own probabilities of the first words
-say which one comes; then it writes the answer behind it.
+row of its chunks is a candidate, and two witnesses speak for each: the model's own probability
+of its first words behind the prompt, and the embedder's cosine with the question. Each is
+right about half of the time and wrong about other sentences than the other. The model then
+writes the answer behind the best.
 
-The same figures tell when to refuse. If not even the best candidate is a likely continuation,
-the chunks do not hold the answer.
+The same figures tell when to refuse: if little speaks even for the best candidate, the chunks
+do not hold the answer.
 """
 
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Prompt, Scored, Timings
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import CitableChunk
 from sfta_edge.sentences import sentences
+from sfta_edge.settings import AnswerSettings, Weights
 
-TokenScores = Sequence[float]
-"""Natural logarithm of the probability of each token of one option."""
+Similar = Callable[[str, Sequence[str]], Sequence[float]]
+"""``(question, texts) -> cosine of each text with the question``."""
 
-DECISIVE_TOKENS = 8
+DECISIVE_TOKENS = 12
 """The choice is made in a quote's first words; what follows is copying, and adds noise."""
 
 _FEWEST_CHARACTERS = 3
 _MARKER = re.compile(r"^(?:\(?\d{1,3}[.)]|[-*\u2022])\s+")
 _RULE = re.compile(r"^[-|:\s]+$")
+
+
+class HeadedChunk(Protocol):
+    """What candidates are made of."""
+
+    @property
+    def heading(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +54,33 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for one candidate."""
+
+    tokens: tuple[float, ...]
+    """Natural logarithm of the probability of each of its first tokens, at least one."""
+    similarity: float = 0.0
+    """Cosine with the question."""
+
+    @property
+    def likelihood(self) -> float:
+        """Logarithm of the probability of all of them."""
+        return math.fsum(self.tokens)
+
+    @property
+    def mean(self) -> float:
+        """Per token."""
+        return self.likelihood / len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """What the model would quote."""
+    """What would be quoted."""
 
     index: int
     """Which candidate."""
     refusal_score: float
-    """How unlikely even the likeliest candidate is: 0 to 1."""
+    """How little speaks even for it: 0 to 1."""
 
 
 class ScoringEngine(Protocol):
@@ -69,7 +102,43 @@ class Quoting:
     contract: PromptContract
     prompt: list[list[int]]
     chunks: Sequence[CitableChunk]
-    refusal_threshold: float
+    question: str
+    settings: AnswerSettings
+    similar: Similar | None = None
+    """Needed if the weights count similarity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """All candidates with what speaks for them."""
+
+    candidates: tuple[Candidate, ...]
+    ids: tuple[list[int], ...]
+    """Each as the beginning of an answer."""
+    evidence: tuple[Evidence, ...]
+    """Empty if the comparison was interrupted."""
+    scored: Scored
+
+
+def weigh(engine: ScoringEngine, asked: Quoting, limits: Limits) -> Weighed | None:
+    """Ask both witnesses about every candidate that an answer has room for; None: there is none.
+
+    Raises:
+        ConfigError: the weights count similarity, and there is no embedder to ask.
+    """
+    options = [
+        (c, engine.tokenize(opening(c, asked.contract))) for c in candidates(asked.chunks)
+    ]
+    options = [(c, ids) for c, ids in options if len(ids) < limits.max_tokens]
+    if not options:
+        return None
+    found, ids = zip(*options, strict=True)
+    scored = engine.score(asked.prompt, [each[:DECISIVE_TOKENS] for each in ids], limits)
+    if scored.interrupted:
+        return Weighed(found, ids, (), scored)
+    similar = _similarities(asked, [candidate.text for candidate in found])
+    pairs = zip(scored.options, similar, strict=True)
+    return Weighed(found, ids, tuple(Evidence(*pair) for pair in pairs), scored)
 
 
 def write_with_quote(
@@ -80,49 +149,50 @@ def write_with_quote(
     The refusal score stands in `Generation.first_token_scores`, under the refusal's first
     token, where it stands for quotes that the model writes.
     """
-    options = [
-        (c, engine.tokenize(opening(c, asked.contract))) for c in candidates(asked.chunks)
-    ]
-    options = [(c, ids) for c, ids in options if len(ids) < limits.max_tokens]
-    if not options:
+    weighed = weigh(engine, asked, limits)
+    if weighed is None:
         return (yield from engine.stream(asked.prompt, limits))
-    scored = engine.score(asked.prompt, [ids[:DECISIVE_TOKENS] for _, ids in options], limits)
+    scored = weighed.scored
     before = Timings(prefill_ms=scored.milliseconds)
     if scored.interrupted:
         return Generation("", (), scored.interrupted, scored.prompt_tokens, timings=before)
-    choice = choose(scored.options)
+    choice = choose(weighed.evidence, asked.settings.weights)
     refusal = engine.tokenize(asked.contract.refusal)
     scores = {refusal[0]: choice.refusal_score}
     count, reused = scored.prompt_tokens, scored.reused_tokens
-    if choice.refusal_score > asked.refusal_threshold:
+    if choice.refusal_score > asked.settings.refusal_threshold:
         text = asked.contract.refusal
         yield text
         return Generation(text, tuple(refusal), "stop", count, reused, before, scores)
-    candidate, ids = options[choice.index]
-    text = opening(candidate, asked.contract)
+    ids = weighed.ids[choice.index]
+    text = opening(weighed.candidates[choice.index], asked.contract)
     yield text
     left = replace(limits, max_tokens=limits.max_tokens - len(ids), first_token_bias={})
     rest = yield from engine.stream([*asked.prompt, ids], left)
-    prefill = before.prefill_ms + rest.timings.prefill_ms
     return replace(
         rest,
         text=text + rest.text,
         token_ids=(*ids, *rest.token_ids),
         prompt_tokens=count,
         reused_tokens=reused,
-        timings=Timings(prefill, rest.timings.decode_ms),
+        timings=Timings(before.prefill_ms + rest.timings.prefill_ms, rest.timings.decode_ms),
         first_token_scores=scores,
     )
 
 
-def candidates(chunks: Sequence[CitableChunk]) -> list[Candidate]:
-    """Sentences, list items and table rows of the chunks, in their order, each once a chunk."""
+def candidates(chunks: Sequence[HeadedChunk]) -> list[Candidate]:
+    """Sentences, list items and table rows of the chunks, in their order, each once a chunk.
+
+    A heading names what is said below it, and is no quote.
+    """
     found: dict[Candidate, None] = {}
     for number, chunk in enumerate(chunks, 1):
+        headings = set(chunk.heading.split(" > "))
         for start, end in sentences(chunk.text):
             text = _bare(chunk.text[start:end])
             # A quote is one line, and not the rule below a table's head.
-            if len(text) >= _FEWEST_CHARACTERS and [text] == text.splitlines():
+            one_line = len(text) >= _FEWEST_CHARACTERS and [text] == text.splitlines()
+            if one_line and text.removesuffix(" \u2026") not in headings:
                 found[Candidate(number, text)] = None
     return [candidate for candidate in found if not _RULE.match(candidate.text)]
 
@@ -132,16 +202,40 @@ def opening(candidate: Candidate, contract: PromptContract) -> str:
     return contract.completion([(candidate.number, candidate.text)], "").rstrip()
 
 
-def choose(scores: Sequence[TokenScores]) -> Choice:
-    """The likeliest candidate, by the scores of its first tokens; the first of equals.
+def choose(evidence: Sequence[Evidence], weights: Weights) -> Choice:
+    """The candidate for which most speaks; the first of equals.
 
     Args:
-        scores: one sequence per candidate, at least one, none of them empty.
+        evidence: of at least one candidate.
+        weights: how much each witness counts.
     """
-    sums = [math.fsum(tokens[:DECISIVE_TOKENS]) for tokens in scores]
-    index = max(range(len(sums)), key=lambda i: (sums[i], -i))
-    mean = sums[index] / len(scores[index][:DECISIVE_TOKENS])
-    return Choice(index, 1.0 - math.exp(min(0.0, mean)))
+    marks = [
+        weights.likelihood * e.likelihood + weights.similarity * e.similarity for e in evidence
+    ]
+    index = max(range(len(marks)), key=lambda i: (marks[i], -i))
+    return Choice(index, refusal_score(evidence[index], weights))
+
+
+def refusal_score(evidence: Evidence, weights: Weights) -> float:
+    """How little speaks for a candidate, 0 to 1."""
+    gap = (
+        weights.refusal_constant
+        - weights.refusal_likelihood * evidence.mean
+        - weights.refusal_similarity * evidence.similarity
+    )
+    # In the form that cannot overflow.
+    return 0.5 * (1.0 + math.tanh(gap / 2))
+
+
+def _similarities(asked: Quoting, texts: Sequence[str]) -> Sequence[float]:
+    if not asked.settings.weights.need_similarity:
+        return [0.0] * len(texts)
+    if asked.similar is None:
+        raise ConfigError(
+            "quotes are chosen by their similarity to the question, which needs an embedder",
+            hint="Give the embedder that the index was made with.",
+        )
+    return [float(value) for value in asked.similar(asked.question, texts)]
 
 
 def _bare(text: str) -> str:

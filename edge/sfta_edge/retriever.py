@@ -148,6 +148,16 @@ class Retriever:
         with self._lock:
             return [self._fused(text, vector, top_k) for text, vector in pairs]
 
+    def similarities(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Cosine of each text with the question.
+
+        Raises:
+            ConfigError: there is no embedder.
+        """
+        if self._embedder is None:
+            raise ConfigError("similarity needs an embedder", hint="Give one, or count words.")
+        return similarities(self._embedder, question, texts)
+
     def chunk(self, chunk_id: str) -> Chunk:
         """One chunk by its id.
 
@@ -243,6 +253,14 @@ class Retriever:
 
     def _query(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:
         return list(self._knowledge.connection.execute(sql, bindings))
+
+
+def similarities(
+    embedder: QuestionEmbedder, question: str, texts: Sequence[str]
+) -> list[float]:
+    """Cosine of each text with the question."""
+    vectors = embedder.embed([question, *texts])
+    return [float(value) for value in vectors[1:] @ vectors[0]]
 
 
 def _require_same(stored: dict[str, Any], embedder: Identity) -> None:

@@ -2,10 +2,41 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from sfta_edge.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each witness of a quote counts; fitted on validation rows, part of the manifest.
+
+    Two witnesses speak for a sentence: the model, which finds its first words likely after the
+    question, and the embedder, which finds sentence and question alike.
+    """
+
+    likelihood: float = 1.0
+    """Of the sum of the log-probabilities of the first words, when sentences are compared."""
+    similarity: float = 0.0
+    """Of the cosine with the question, when sentences are compared."""
+    refusal_constant: float = -2.0
+    """Refusal score of the best sentence: the logistic function of this number,"""
+    refusal_likelihood: float = 1.0
+    """less this times the mean log-probability of its first words,"""
+    refusal_similarity: float = 0.0
+    """less this times its cosine with the question."""
+
+    def __post_init__(self) -> None:
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
+            if not (_is_number(value) and math.isfinite(value)):
+                raise ConfigError(f"answer settings: weights.{name} is no number: {value!r}")
+
+    @property
+    def need_similarity(self) -> bool:
+        """Whether an embedder has to be asked."""
+        return bool(self.similarity or self.refusal_similarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +56,10 @@ class AnswerSettings:
     refusal_threshold: float = 0.5
     """Refuse if the model's refusal score exceeds this; 0.5 is the model's own choice."""
     choose_quotes: bool = False
-    """The model chooses its quote among the sentences of its chunks instead of writing it; the
-    refusal score then says how unlikely even the likeliest quote is."""
+    """The quote is chosen among the sentences of the chunks instead of written; the refusal
+    score then says how little speaks even for the best of them."""
+    weights: Weights = field(default_factory=Weights)
+    """How quotes are chosen."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -52,18 +85,26 @@ class AnswerSettings:
         Raises:
             ConfigError: an unknown name or an unusable value.
         """
-        known = {field.name for field in fields(cls)}
-        if not isinstance(facts, Mapping) or not set(facts) <= known:
-            raise ConfigError(
-                f"answer settings are not readable: {facts!r}",
-                hint=f"This version knows {', '.join(sorted(known))}. Update sfta-edge.",
-            )
-        return cls(**facts)
+        named = _named(facts, cls)
+        if "weights" in named:
+            named["weights"] = Weights(**_named(named["weights"], Weights))
+        return cls(**named)
 
     @property
     def refusal_bias(self) -> float:
         """What the threshold adds to the logit of the refusal's first token."""
         return math.log((1.0 - self.refusal_threshold) / self.refusal_threshold)
+
+
+def _named(facts: object, form: type) -> dict[str, Any]:
+    """Facts as arguments of a dataclass."""
+    known = {each.name for each in fields(form)}
+    if not isinstance(facts, Mapping) or not set(facts) <= known:
+        raise ConfigError(
+            f"answer settings are not readable: {facts!r}",
+            hint=f"This version knows {', '.join(sorted(known))}. Update sfta-edge.",
+        )
+    return dict(facts)
 
 
 def _is_count(value: object) -> bool:

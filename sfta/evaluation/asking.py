@@ -15,32 +15,44 @@ from sfta.evaluation.calibration import Calibration, Margin, fit_bias
 from sfta.evaluation.cases import Case
 from sfta.evaluation.judgement import judge
 from sfta.evaluation.outcome import ArmResult
-from sfta_edge.answer import Answer, ParallelEngine, answer_from_chunks, answer_many
+from sfta.evaluation.quote_weights import WeighedRow, fit_weights
+from sfta_edge.answer import (
+    Answer,
+    ParallelEngine,
+    StreamingEngine,
+    answer_from_chunks,
+    answer_many,
+    weigh_quotes,
+)
+from sfta_edge.lanes import in_lanes
 from sfta_edge.manifest import canonical_json, write_durably
 from sfta_edge.prompt import PromptContract
+from sfta_edge.quoting import Similar, choose, opening
 from sfta_edge.retriever import Chunk
-from sfta_edge.settings import AnswerSettings
+from sfta_edge.settings import AnswerSettings, Weights
 
 Item = tuple[str, str, Sequence[Chunk]]
 """Question id, question, chunks."""
 
-_NEVER_ANSWER = 1e-12
 _MOST = 0.9997  # scores nearer to 0 or 1 say no more, and have no finite logit
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """One model, its prompt contract and the device's settings."""
+    """One model, its prompt contract, the device's settings and its embedder."""
 
     engine: ParallelEngine
     contract: PromptContract
     settings: AnswerSettings
+    similar: Similar
 
     def ask_many(self, arm: Arm, items: Sequence[Item]) -> list[Reply]:
         """Replies in the order of the items; several are written side by side."""
         asked = [item for item in items if self._is_asked(arm, item)]
         cases = [(chunks, question) for _, question, chunks in asked]
-        answers = answer_many(self.engine, self.contract, cases, self.settings)
+        answers = answer_many(
+            self.engine, self.contract, cases, self.settings, similar=self.similar
+        )
         found = {
             item[0]: _reply(item, answer, milliseconds=0.0)
             for item, answer in zip(asked, answers, strict=True)
@@ -58,28 +70,51 @@ class Asker:
             started = time.monotonic()
             # No deadline: a slow machine must not change what is measured as quality.
             settings = replace(self.settings, deadline_seconds=None)
-            answer = answer_from_chunks(self.engine, self.contract, chunks, question, settings)
+            answer = answer_from_chunks(
+                self.engine, self.contract, chunks, question, settings, similar=self.similar
+            )
             replies.append(_reply(item, answer, (time.monotonic() - started) * 1000))
         return replies
 
     def margins(
         self, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk]
     ) -> list[Margin]:
-        """How far the model is from refusing each RAFT row; no answer is written."""
-        cases = [
-            ([chunks[place["chunk_id"]] for place in row["context"]], str(row["question"]))
-            for row in rows
-        ]
-        if self.settings.choose_quotes:
-            # Refusing always: the score is wanted, and no answer behind it.
-            brief = replace(self.settings, refusal_threshold=_NEVER_ANSWER)
-        else:
-            brief = replace(self.settings, max_tokens=1)
-        answers = answer_many(self.engine, self.contract, cases, brief)
+        """How far a model that writes its quotes is from refusing each RAFT row.
+
+        No answer is written.
+        """
+        cases = [_shown(row, chunks) for row in rows]
+        answers = answer_many(
+            self.engine, self.contract, cases, replace(self.settings, max_tokens=1)
+        )
         return [
             Margin(_logit(answer.refusal_score), row["completion"] == self.contract.refusal)
             for row, answer in zip(rows, answers, strict=True)
         ]
+
+    def weighed(
+        self, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk]
+    ) -> list[WeighedRow]:
+        """What speaks for each sentence of each RAFT row; rows without one are left out."""
+        # Both witnesses are heard, whatever they will count.
+        settings = replace(self.settings, weights=Weights(similarity=1.0))
+
+        def weigh(lane: StreamingEngine, row: Mapping[str, Any]) -> WeighedRow | None:
+            asked = _shown(row, chunks)
+            found = weigh_quotes(lane, self.contract, *asked, settings, self.similar)
+            if found is None:
+                return None
+            said = str(row["completion"])
+            quoted = [
+                index
+                for index, candidate in enumerate(found.candidates)
+                if said.startswith(opening(candidate, self.contract))
+            ]
+            refuses = said == self.contract.refusal
+            return WeighedRow(found.evidence, quoted[0] if quoted else None, refuses)
+
+        with self.engine.lanes() as lanes:
+            return [row for row in in_lanes(lanes, weigh, rows) if row is not None]
 
     def _is_asked(self, arm: Arm, item: Item) -> bool:
         """The device does not ask its model when the search finds nothing."""
@@ -114,13 +149,30 @@ def answer_arm(
 def calibrate(
     asker: Asker, rows: Sequence[Mapping[str, Any]], chunks: Mapping[str, Chunk], kept: Path
 ) -> Calibration:
-    """Fit the refusal threshold on RAFT rows; a fit that is in the file `kept` is used again."""
+    """Fit weights and refusal threshold on RAFT rows; a fit in the file `kept` is used again."""
     if kept.exists():
-        return Calibration(**json.loads(kept.read_bytes()))
+        facts = json.loads(kept.read_bytes())
+        return Calibration(**{**facts, "weights": Weights(**facts["weights"])})
     with task("calibration: rows", len(rows)):
-        found = fit_bias(asker.margins(rows, chunks))
+        if asker.settings.choose_quotes:
+            found = _fit_chosen(asker.weighed(rows, chunks))
+        else:
+            found = fit_bias(asker.margins(rows, chunks))
     write_durably(kept, canonical_json(asdict(found)))
     return found
+
+
+def _fit_chosen(rows: Sequence[WeighedRow]) -> Calibration:
+    weights = fit_weights(rows)
+    margins = [
+        Margin(_logit(choose(row.evidence, weights).refusal_score), row.should_refuse)
+        for row in rows
+    ]
+    return replace(fit_bias(margins), weights=weights)
+
+
+def _shown(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> tuple[Sequence[Chunk], str]:
+    return [chunks[place["chunk_id"]] for place in row["context"]], str(row["question"])
 
 
 def _reply(item: Item, answer: Answer, milliseconds: float) -> Reply:

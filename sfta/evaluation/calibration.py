@@ -9,9 +9,11 @@ the same number.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from sfta_edge.settings import Weights
 
 _LARGEST_BIAS = 8.0
 
@@ -36,6 +38,8 @@ class Calibration:
     answer_f1: float
     before: float
     """Mean of both F1 without the bias."""
+    weights: Weights = field(default_factory=Weights)
+    """How quotes are chosen, fitted on the same rows; the defaults if they are written."""
 
     @property
     def threshold(self) -> float:

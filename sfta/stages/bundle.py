@@ -121,6 +121,7 @@ def answer_facts(report: dict[str, Any], candidates: int) -> dict[str, Any]:
             "context_tokens": settings["context_tokens"],
             "refusal_threshold": settings["refusal_threshold"],
             "choose_quotes": settings["choose_quotes"],
+            "weights": settings["weights"],
         }
         AnswerSettings.from_facts(facts)
     except (KeyError, ConfigError) as error:

@@ -5,15 +5,14 @@ validation rows on which the refusal threshold is fitted. Test questions tune no
 """
 
 import hashlib
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
-from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.arms import ARMS
 from sfta.evaluation.asking import Asker, answer_arm, calibrate
@@ -24,28 +23,27 @@ from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.machine import environment
 from sfta.evaluation.oracles import read_chunks, resolve_oracles
 from sfta.evaluation.outcome import ArmResult, Evaluation
-from sfta.evaluation.questions import (
-    GivenDocument,
-    Question,
-    draw_evenly,
-    questions_of_rows,
-    read_questions,
-)
+from sfta.evaluation.questions import Question, draw_evenly, read_questions
 from sfta.evaluation.report import Timed, write_report
 from sfta.recipe import Recipe
+from sfta.stages.benchmark import (
+    benchmark_file,
+    chunks_beside,
+    dataset_rows,
+    questions_asked,
+)
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
-from sfta_edge.errors import ConfigError, SftaError
+from sfta_edge.errors import SftaError
 from sfta_edge.llama import variant
 from sfta_edge.manifest import canonical_json, sha256_file, write_durably
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
-from sfta_edge.retriever import Chunk, Retriever
+from sfta_edge.retriever import Chunk, Retriever, similarities
 from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import model_gguf
 
 SETTINGS_FILE = "answer_settings.json"
-_OF_CHUNK = ("id", "document_id", "title", "page", "heading", "text", "start", "end")
 _DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
 log = logging.getLogger("sfta")
 
@@ -76,12 +74,12 @@ def run(job: Job[Recipe]) -> Metrics:
     config = job.recipe.evaluate
     chunks = {chunk.id: chunk for chunk in read_chunks(job.inputs["index"].file(KNOWLEDGE))}
     contract = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
-    beside = _chunks_beside(job.inputs["dataset"], chunks)
+    beside = chunks_beside(job.inputs["dataset"], chunks)
     world = _World(_cases(job, chunks, beside), {**beside, **chunks}, contract)
     write_retrieval(job.out / "retrieval.jsonl", world.cases)
     answers = _ask_all(job, world)
     questions = [case.question for case in world.cases]
-    seen = [str(row["question"]) for row in _rows(job, "train", "validation")]
+    seen = [str(row["question"]) for row in dataset_rows(job, "train", "validation")]
     evaluation = Evaluation(
         cases=world.cases,
         arms=[answers.results[name] for name in config.arms],
@@ -92,19 +90,26 @@ def run(job: Job[Recipe]) -> Metrics:
         seed=job.recipe.seed,
     )
     report = write_report(evaluation, Timed(answers.milliseconds, answers.machine), job.out)
-    facts = {
-        "refusal_threshold": answers.settings.refusal_threshold,
-        "choose_quotes": answers.settings.choose_quotes,
-    }
-    write_durably(job.out / SETTINGS_FILE, canonical_json(facts))
+    write_durably(job.out / SETTINGS_FILE, canonical_json(_fitted(answers.settings)))
     log.info("%s", report["verdict"])
     return _metrics(report)
+
+
+def _fitted(settings: AnswerSettings) -> dict[str, Any]:
+    """Of the settings those that no recipe states."""
+    return {
+        "refusal_threshold": settings.refusal_threshold,
+        "choose_quotes": settings.choose_quotes,
+        "weights": asdict(settings.weights),
+    }
 
 
 def _cases(job: Job[Recipe], chunks: dict[str, Chunk], beside: dict[str, Chunk]) -> list[Case]:
     """Every question with its oracle, searched for once."""
     recipe, index = job.recipe, job.inputs["index"]
-    questions = draw_evenly(_questions(job, beside), recipe.evaluate.max_questions, recipe.seed)
+    questions = draw_evenly(
+        questions_asked(job, beside), recipe.evaluate.max_questions, recipe.seed
+    )
     oracles = resolve_oracles(questions, chunks.values())
     candidates, top_k = recipe.retrieval.candidates, recipe.retrieval.top_k
     # Deeper than `candidates` the search itself would change.
@@ -120,35 +125,6 @@ def _cases(job: Job[Recipe], chunks: dict[str, Chunk], beside: dict[str, Chunk])
         return make_cases(questions, oracles, chunks, search, top_k=top_k, depth=depth)
 
 
-def _chunks_beside(dataset: Artifact, chunks: Mapping[str, Chunk]) -> dict[str, Chunk]:
-    """The chunks of rows from a file, if the index does not hold them all; else none.
-
-    Generated rows show chunks of the index. Rows from a file bring their whole context along:
-    a chunk that happens to be in the index belongs to it like the others.
-    """
-    if "chunks.jsonl" not in {entry.path for entry in dataset.manifest.files}:
-        return {}
-    with dataset.file("chunks.jsonl").open(encoding="utf-8") as lines:
-        found = [json.loads(line) for line in lines]
-    if all(record["id"] in chunks for record in found):
-        return {}
-    return {r["id"]: Chunk(name=r["title"], **{n: r[n] for n in _OF_CHUNK}) for r in found}
-
-
-def _questions(job: Job[Recipe], beside: Mapping[str, Chunk]) -> list[Question]:
-    path = _benchmark(job.recipe)
-    if path is not None:
-        return read_questions(path)
-    given = {name: GivenDocument(name, c.title, c.text) for name, c in beside.items()}
-    questions = questions_of_rows(_rows(job, "test"), given)
-    if not questions:
-        raise ConfigError(
-            "the dataset's test split holds no question to ask",
-            hint="Set evaluate.questions, or raise the third of generate.split.shares.",
-        )
-    return questions
-
-
 def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
     config = job.recipe.evaluate
     arms = [ARMS[name] for name in config.arms]
@@ -158,12 +134,16 @@ def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
         context_tokens=config.context_tokens,
     )
     answers = _Answers(plain)
+    embedder = job.inputs["index"].file(EMBEDDER)
     for model in sorted({arm.model for arm in arms}):
         path = _model_file(job, model)
-        with Engine(path, context_tokens=config.context_tokens) as engine:
+        with (
+            Embedder(embedder) as embeds,
+            Engine(path, context_tokens=config.context_tokens) as engine,
+        ):
             chosen = model == "raft" and config.choose_quotes
             settings = replace(plain, choose_quotes=chosen)
-            asker = Asker(engine, world.contract, settings)
+            asker = Asker(engine, world.contract, settings, partial(similarities, embeds))
             if model == "raft":
                 answers.settings = settings
             if model == "raft" and config.calibration_rows:
@@ -181,18 +161,20 @@ def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
 def _calibrated(
     job: Job[Recipe], asker: Asker, chunks: dict[str, Chunk], answers: _Answers
 ) -> Asker:
-    """The trained model with the refusal threshold that suits it.
+    """The trained model with the weights and the refusal threshold that suit it.
 
     The base model keeps its own choice: it does not begin an answer with a quote, so its
     first token does not tell an answer from a refusal.
     """
     # The device never asks without documents: such rows say nothing of when it should refuse.
-    shown = [row for row in _rows(job, "validation") if row["context"]]
+    shown = [row for row in dataset_rows(job, "validation") if row["context"]]
     rows = sorted(shown, key=lambda row: _draw(job.recipe.seed, row["id"]))
     chosen = rows[: job.recipe.evaluate.calibration_rows]
     fitted = calibrate(asker, chosen, chunks, job.work / "calibration.json")
     answers.calibration = fitted
-    answers.settings = replace(asker.settings, refusal_threshold=fitted.threshold)
+    answers.settings = replace(
+        asker.settings, refusal_threshold=fitted.threshold, weights=fitted.weights
+    )
     return replace(asker, settings=answers.settings)
 
 
@@ -220,8 +202,7 @@ def _conditions(
         "top_k": job.recipe.retrieval.top_k,
         "max_answer_tokens": config.max_answer_tokens,
         "context_tokens": config.context_tokens,
-        "refusal_threshold": answers.settings.refusal_threshold,
-        "choose_quotes": answers.settings.choose_quotes,
+        **_fitted(answers.settings),
         "calibration_rows": fitted.rows if fitted else 0,
         "resamples": config.resamples,
         "inputs": {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())},
@@ -238,14 +219,6 @@ def _metrics(report: dict[str, Any]) -> Metrics:
     return {**shown, "verdict": report["verdict"]}
 
 
-def _rows(job: Job[Recipe], *splits: str) -> Iterator[dict[str, Any]]:
-    dataset: Artifact = job.inputs["dataset"]
-    for split in splits:
-        with dataset.file(f"{split}.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
-
-
 def _draw(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
@@ -254,13 +227,8 @@ def _scheme(recipe: Recipe) -> str:
     return recipe.evaluate.scheme or recipe.export.schemes[0]
 
 
-def _benchmark(recipe: Recipe) -> Path | None:
-    name = recipe.evaluate.questions
-    return recipe.root / name if name is not None else None
-
-
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    path = _benchmark(recipe)
+    path = benchmark_file(recipe)
     found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
     if path is not None and path.is_file():
         found["questions"] = sha256_file(path)[0]
@@ -274,7 +242,7 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:  # noqa: ARG001 same 
             f"evaluate.scheme: {recipe.evaluate.scheme} is not among export.schemes "
             f"({', '.join(recipe.export.schemes)})"
         )
-    path = _benchmark(recipe)
+    path = benchmark_file(recipe)
     try:
         if path is not None:
             read_questions(path)
@@ -289,7 +257,7 @@ STAGE = Stage(
     makes="report",
     sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
     check=_check,
 )

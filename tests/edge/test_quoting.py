@@ -1,6 +1,7 @@
 """A chosen quote stands in its chunk to the letter; a model without a likely one refuses."""
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,10 +10,19 @@ from hypothesis import strategies as st
 
 from sfta_edge.answer import Answerer, AnswerSettings, answer_from_chunks, answer_many
 from sfta_edge.citation import find_quote, parse_answer
+from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Scored
 from sfta_edge.prompt import PromptContract
-from sfta_edge.quoting import DECISIVE_TOKENS, Candidate, candidates, choose, opening
+from sfta_edge.quoting import (
+    DECISIVE_TOKENS,
+    Candidate,
+    Evidence,
+    candidates,
+    choose,
+    opening,
+)
 from sfta_edge.retriever import Hit
+from sfta_edge.settings import Weights
 
 CONTRACT = PromptContract(
     head="<",
@@ -64,6 +74,10 @@ class KnowingEngine:
         scores = tuple((value,) * len(text) for value, text in zip(likely, texts, strict=True))
         return Scored(scores, sum(map(len, prompt)), 0, 1.0, limits.interruption())
 
+    @contextmanager
+    def lanes(self):
+        yield [self, self]
+
     def stream(self, prompt, limits):
         self.prompts.append("".join(chr(t) for segment in prompt for t in segment))
         text = self.answer[: limits.max_tokens]
@@ -89,6 +103,9 @@ def test_the_stream_joined_is_the_completion():
         def search(self, question, top_k):
             return [Hit(OIL, 1.0, 1), Hit(TORQUE, 0.5, 2)]
 
+        def similarities(self, question, texts):
+            return [0.0] * len(texts)
+
         def boxes(self, chunk_id, span):
             return []
 
@@ -105,7 +122,7 @@ def test_without_a_likely_quote_the_answer_is_the_refusal_and_nothing_is_written
     engine = KnowingEngine(None)
     answer = answer_from_chunks(engine, CONTRACT, [OIL, TORQUE], "How tall?", SETTINGS)
     assert answer.refused
-    assert answer.refusal_score == pytest.approx(1 - math.exp(-3.0))
+    assert answer.refusal_score == pytest.approx(1 / (1 + math.exp(2.0 - 3.0)))
     assert engine.prompts == []
 
 
@@ -179,17 +196,79 @@ def test_every_candidate_of_any_text_is_a_quote_that_holds(text):
             assert parsed.quotes[0].text == candidate.text.strip()
 
 
-@given(st.lists(st.lists(st.floats(-30, 0), min_size=1, max_size=12), min_size=1, max_size=6))
-def test_the_choice_is_the_likeliest_beginning_and_its_score_is_a_share(scores):
-    choice = choose(scores)
-    sums = [math.fsum(tokens[:DECISIVE_TOKENS]) for tokens in scores]
-    assert sums[choice.index] == max(sums)
-    assert choice.index == sums.index(max(sums))
+spoken = st.builds(
+    Evidence,
+    st.lists(st.floats(-30, 0), min_size=1, max_size=DECISIVE_TOKENS).map(tuple),
+    st.floats(-1, 1),
+)
+weighings = st.builds(Weights, *[st.floats(-50, 50) for _ in range(5)])
+
+
+@given(st.lists(spoken, min_size=1, max_size=6), weighings)
+def test_the_first_candidate_for_which_most_speaks_is_chosen(evidence, weights):
+    choice = choose(evidence, weights)
+    marks = [
+        weights.likelihood * e.likelihood + weights.similarity * e.similarity for e in evidence
+    ]
+    assert choice.index == marks.index(max(marks))
     assert 0.0 <= choice.refusal_score <= 1.0
 
 
-def test_a_certain_quote_has_no_refusal_score():
-    assert choose([[0.0, 0.0]]).refusal_score == 0.0
+def test_the_more_speaks_for_the_best_the_lower_is_the_refusal_score():
+    weights = Weights(refusal_constant=1.0, refusal_likelihood=0.5, refusal_similarity=4.0)
+    scores = [
+        choose([Evidence((mean, mean), cosine)], weights).refusal_score
+        for mean, cosine in [(-5.0, 0.1), (-1.0, 0.1), (-1.0, 0.8)]
+    ]
+    assert scores == sorted(scores, reverse=True)
+
+
+def alike(favourite):
+    return lambda question, texts: [0.9 if favourite in text else 0.1 for text in texts]
+
+
+def test_the_embedder_can_outvote_the_model():
+    settings = replace(SETTINGS, weights=Weights(0.1, 50.0, refusal_constant=-9.0))
+    answer = answer_from_chunks(
+        KnowingEngine("Nut"), CONTRACT, [OIL, TORQUE], "When?", settings, similar=alike("hours")
+    )
+    assert answer.completion.startswith('[1] "It is changed every 2000 hours."')
+
+
+def test_the_device_asks_the_embedder_about_the_sentences_it_might_quote():
+    class Searcher:
+        asked = ()
+
+        def search(self, question, top_k):
+            return [Hit(OIL, 1.0, 1)]
+
+        def similarities(self, question, texts):
+            self.asked = (question, *texts)
+            return [0.9] * len(texts)
+
+        def boxes(self, chunk_id, span):
+            return []
+
+    searcher = Searcher()
+    settings = replace(SETTINGS, weights=Weights(similarity=1.0))
+    Answerer(KnowingEngine("oil"), searcher, CONTRACT, settings).ask("Which oil?")
+    assert searcher.asked == (
+        "Which oil?", "The oil is mineral.", "It is changed every 2000 hours."
+    )  # fmt: skip
+
+
+def test_similarity_that_counts_without_an_embedder_is_an_error_with_advice():
+    settings = replace(SETTINGS, weights=Weights(similarity=1.0))
+    with pytest.raises(ConfigError, match="needs an embedder"):
+        answer_from_chunks(KnowingEngine("Nut"), CONTRACT, [OIL], "When?", settings)
+
+
+def test_a_heading_is_no_candidate_even_where_a_table_of_contents_repeats_it():
+    chunk = Passage(
+        "c", "4.2 Oil\nIt is mineral.\n4.2 Oil \u2026 7", heading="4 Care > 4.2 Oil"
+    )
+    assert Candidate(1, "4.2 Oil") not in candidates([chunk])
+    assert Candidate(1, "It is mineral.") in candidates([chunk])
 
 
 def test_a_chosen_quote_is_found_in_its_chunk():

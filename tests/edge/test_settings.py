@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sfta_edge.errors import ConfigError
-from sfta_edge.settings import AnswerSettings
+from sfta_edge.settings import AnswerSettings, Weights
 
 
 def test_what_is_not_set_has_its_default():
@@ -43,11 +43,27 @@ def test_settings_that_are_no_mapping_are_refused(facts):
         {"refusal_threshold": "0.5"},
         {"refusal_threshold": math.nan},
         {"refusal_threshold": None},
+        {"weights": {"similarity": "1"}},
+        {"weights": {"likelihood": math.inf}},
+        {"weights": {"refusal_constant": math.nan}},
     ],
 )
 def test_a_value_that_means_nothing_is_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         AnswerSettings.from_facts(wrong)
+
+
+def test_weights_are_read_from_facts_too():
+    settings = AnswerSettings.from_facts({"weights": {"similarity": 7.5}})
+    assert settings.weights == Weights(similarity=7.5)
+    assert settings.weights.need_similarity
+    assert not Weights().need_similarity
+
+
+@pytest.mark.parametrize("facts", [{"weights": {"taste": 1.0}}, {"weights": 3}])
+def test_weights_of_another_version_are_refused(facts):
+    with pytest.raises(ConfigError, match="not readable"):
+        AnswerSettings.from_facts(facts)
 
 
 def test_all_problems_are_said_at_once():

@@ -43,6 +43,7 @@ REPORT = {
         "context_tokens": 2048,
         "refusal_threshold": 0.25,
         "choose_quotes": True,
+        "weights": {"similarity": 7.5},
     },
     "arms": {
         "raft_rag": {
@@ -254,6 +255,7 @@ def test_the_facts_say_how_to_answer_and_where_it_comes_from(job, public):
         "context_tokens": 2048,
         "refusal_threshold": 0.25,
         "choose_quotes": True,
+        "weights": {"similarity": 7.5},
     }
     assert (facts["name"], facts["counter"]) == ("manuals", 4)
     assert facts["compat"]["python"] == ["3.11"]
@@ -319,6 +321,7 @@ def test_a_report_on_another_model_is_refused(job, tmp_path, kind):
         {"refusal_threshold": None},
         {"refusal_threshold": 1.5},
         {"choose_quotes": "yes"},
+        {"weights": {"taste": 1}},
         {"context_tokens": -1},
     ],
 )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from sfta_edge.knowledge import write_knowledge
 from sfta_edge.manifest import MANIFEST, Manifest, canonical_json
 from sfta_edge.prompt import PromptContract
 from sfta_edge.retriever import Chunk
-from sfta_edge.settings import AnswerSettings
+from sfta_edge.settings import AnswerSettings, Weights
 
 REFUSAL = "The documents do not contain the answer."
 CONTRACT = PromptContract(
@@ -76,6 +76,10 @@ def vectors_of(texts):
         for word in re.findall(r"\w+", text.lower()):
             rows[row, hashlib.sha256(word.encode()).digest()[0] % DIMENSION] += 1.0
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def not_asked(question, texts):
+    raise AssertionError("quotes that are written need no embedder")
 
 
 class FakeEngine:
@@ -395,6 +399,7 @@ def test_without_calibration_the_models_own_choice_stands(world):
     assert read(job.out / "answer_settings.json") == {
         "refusal_threshold": 0.5,
         "choose_quotes": False,
+        "weights": asdict(Weights()),
     }
     assert metrics["over_refusal"] == 1.0
     assert metrics["verdict"].startswith("Do not ship")
@@ -544,7 +549,7 @@ def chunk(name, text):
 def test_chunks_that_do_not_fit_are_not_counted_as_given(tmp_path):
     (tmp_path / "m").write_bytes(b"trained")
     engine = FakeEngine(tmp_path / "m", context_tokens=200)
-    asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60))
+    asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60), not_asked)
     long = chunk("c2", "x" * 200)
     item = ("q", "What colour is the pump?", [chunk("c1", "The pump is painted red."), long])
     (reply,) = asker.ask_many(ARMS["raft_rag"], [item])
@@ -558,7 +563,7 @@ def test_when_the_search_finds_nothing_the_model_is_not_asked(tmp_path, monkeypa
     monkeypatch.setattr(FakeEngine, "prompts", [])
     (tmp_path / "m").write_bytes(b"trained")
     engine = FakeEngine(tmp_path / "m", context_tokens=500)
-    asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60))
+    asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60), not_asked)
     item = ("q", "What colour is the pump?", [])
     for ask in (asker.ask_many, asker.ask_alone):
         assert ask(ARMS["raft_rag"], [item])[0].completion == REFUSAL
@@ -569,7 +574,8 @@ def test_when_the_search_finds_nothing_the_model_is_not_asked(tmp_path, monkeypa
 def test_a_calibration_is_not_made_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeEngine, "prompts", [])
     (tmp_path / "m").write_bytes(b"trained")
-    asker = Asker(FakeEngine(tmp_path / "m", context_tokens=900), CONTRACT, AnswerSettings())
+    engine = FakeEngine(tmp_path / "m", context_tokens=900)
+    asker = Asker(engine, CONTRACT, AnswerSettings(), not_asked)
     chunks = {c["id"]: chunk(c["id"], c["text"]) for c in make_chunks()}
     rows = [row(f"v{n}", noun, held=n % 2 == 0) for n, noun in enumerate(NOUNS)]
     first = calibrate(asker, rows, chunks, tmp_path / "kept.json")

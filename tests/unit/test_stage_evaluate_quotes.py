@@ -1,8 +1,11 @@
-"""Margins of a model that chooses its quotes are found without writing an answer."""
+"""What speaks for each quote of a validation row is found without writing an answer."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sfta.evaluation.asking import Asker
+import pytest
+
+from sfta.evaluation.asking import Asker, calibrate
 from sfta_edge.generation import Generation, Scored
 from sfta_edge.prompt import PromptContract
 from sfta_edge.settings import AnswerSettings
@@ -47,6 +50,10 @@ class Engine:
         value = -0.1 if "oil?" in asked else -4.0
         return Scored(tuple((value,) * len(o) for o in options), sum(map(len, prompt)))
 
+    @contextmanager
+    def lanes(self):
+        yield [self]
+
     def stream(self, prompt, limits):
         self.written += 1
         yield " x"
@@ -56,16 +63,46 @@ class Engine:
 def rows():
     context = [{"chunk_id": "a"}]
     return [
-        {"question": "What oil?", "context": context, "completion": "anything"},
+        {
+            "question": "What oil?",
+            "context": context,
+            "completion": '[1] "The oil is mineral."\nAnswer: mineral',
+        },
         {"question": "What colour?", "context": context, "completion": CONTRACT.refusal},
     ]
 
 
-def test_an_unlikely_quote_lies_on_the_side_of_refusing_and_nothing_is_written():
-    engine = Engine()
+def alike(question, texts):
+    return [0.8 if "mineral" in text else 0.1 for text in texts]
+
+
+def asker(engine):
     settings = AnswerSettings(choose_quotes=True, max_tokens=80)
-    chunks = {"a": Passage("a", "The oil is mineral. It is brown.")}
-    held, missing = Asker(engine, CONTRACT, settings).margins(rows(), chunks)
-    assert held.gap < 0 < missing.gap
+    return Asker(engine, CONTRACT, settings, alike)
+
+
+CHUNKS = {"a": Passage("a", "The oil is mineral. It is brown.")}
+
+
+def test_both_witnesses_are_heard_and_nothing_is_written():
+    engine = Engine()
+    held, missing = asker(engine).weighed(rows(), CHUNKS)
+    assert [e.similarity for e in held.evidence] == [0.8, 0.1]
+    assert held.evidence[0].mean == pytest.approx(-0.1)
+    assert missing.evidence[0].mean == -4.0
+    assert (held.quote, missing.quote) == (0, None)
     assert (held.should_refuse, missing.should_refuse) == (False, True)
     assert engine.written == 0
+
+
+def test_a_row_whose_chunks_hold_no_sentence_is_left_out():
+    assert asker(Engine()).weighed(rows(), {"a": Passage("a", "- -")}) == []
+
+
+def test_the_fit_is_kept_and_read_again(tmp_path):
+    kept = tmp_path / "calibration.json"
+    first = calibrate(asker(Engine()), rows() * 4, CHUNKS, kept)
+    again = calibrate(asker(None), [], {}, kept)
+    assert again == first
+    assert first.weights.need_similarity
+    assert first.refusal_f1 == 1.0
