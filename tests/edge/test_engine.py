@@ -371,6 +371,17 @@ def test_many_refuse_no_lanes(engine):
         engine.generate_many([[1]], max_tokens=1, parallel=0)
 
 
+def test_lanes_answer_as_the_engine_does_and_leave_its_model_open(smollm2_gguf):
+    with Engine(smollm2_gguf, context_tokens=256, threads=2) as wide:
+        prompt = wide.tokenize("The capital of France is")
+        with wide.lanes() as lanes:
+            assert [lane.threads for lane in lanes] == [1, 1]
+            alone = [lane.generate(prompt, max_tokens=4).text for lane in lanes]
+        assert alone == [wide.generate(prompt, max_tokens=4).text] * 2
+        with pytest.raises(ConfigError, match="closed"):
+            lanes[0].generate(prompt, max_tokens=4)
+
+
 def test_the_context_is_never_larger_than_the_model_was_trained_for(smollm2_gguf):
     with Engine(smollm2_gguf, context_tokens=10**6, threads=1) as large:
         assert large.context_tokens == large.model.trained_context == 8192

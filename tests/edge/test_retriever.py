@@ -363,3 +363,15 @@ def test_a_closed_retriever_does_not_answer(path):
     retriever.close()
     with pytest.raises(apsw.ConnectionClosedError):
         retriever.search("oil", 1)
+
+
+def test_similarities_are_cosines_of_the_embedder(retriever):
+    question = TEXTS["filter"]
+    same, other = retriever.similarities(question, [question, "zzz"])
+    assert same == pytest.approx(1.0)
+    assert other < same
+
+
+def test_without_an_embedder_there_is_no_similarity(words):
+    with pytest.raises(ConfigError, match="needs an embedder"):
+        words.similarities("What?", ["text"])
