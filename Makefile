@@ -30,6 +30,9 @@ $(READY): pyproject.toml export/pyproject.toml edge/pyproject.toml constraints.t
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt \
 	  --find-links "$$(PYTHONPATH=export:edge $(PYTHON) -m sfta_export.toolchain --cache $(CACHE) --wheels)" \
 	  --editable edge --editable export --editable '.[quickstart,dev]'
+	@# A runtime that was built anew has the version of the one before.
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --force-reinstall \
+	  "$$(PYTHONPATH=export:edge $(PYTHON) -m sfta_export.toolchain --cache $(CACHE))"
 	@touch $(READY)
 	@echo "setup: done"
 
