@@ -48,37 +48,52 @@ class Runs:
     """Reads paragraphs of one document; counts what it leaves out."""
 
     def __init__(
-        self, styles: Styles, counts: Counter[str], *, drop_hidden: bool, rendered: bool
+        self,
+        styles: Styles,
+        counts: Counter[str],
+        *,
+        drop_hidden: bool,
+        rendered: bool,
+        painted: bool,
     ) -> None:
-        """With `rendered` the pages are those of Word's last layout, else those of the author."""
+        """Read for one document.
+
+        Args:
+            styles: its styles.
+            counts: grows by what is left out.
+            drop_hidden: whether hidden text is left out.
+            rendered: pages are those of Word's last layout, else those of the author.
+            painted: its pages have a colour.
+        """
         self._styles = styles
         self._counts = counts
         self._drop_hidden = drop_hidden
         self._rendered = rendered
+        self._painted = painted
         self._notes: Counter[str] = Counter()
 
-    def read(self, paragraph: Any, *, in_table: bool = False) -> Inline:
+    def read(self, paragraph: Any) -> Inline:
         """The paragraph's content."""
         found = Inline()
         before = paragraph.find(f"{w('pPr')}/{w('pageBreakBefore')}")
         if before is not None and not self._rendered:
             found.breaks_before += 1
-        self._walk(paragraph, paragraph, found, in_table=in_table)
+        self._walk(paragraph, paragraph, found)
         return found
 
-    def _walk(self, element: Any, paragraph: Any, found: Inline, *, in_table: bool) -> None:
+    def _walk(self, element: Any, paragraph: Any, found: Inline) -> None:
         for child in element.iterchildren():
             if child.tag == w("r"):
-                self._run(child, paragraph, found, in_table=in_table)
+                self._run(child, paragraph, found)
             elif child.tag in _INSIDE:
-                self._walk(child, paragraph, found, in_table=in_table)
+                self._walk(child, paragraph, found)
             elif child.tag in MATH:
                 found.parts.append("".join(t.text or "" for t in child.iter(MATH_TEXT)))
             elif child.tag in _REMOVED:
                 self._counts["deleted_runs"] += 1
 
-    def _run(self, run: Any, paragraph: Any, found: Inline, *, in_table: bool) -> None:
-        hidden = self._is_hidden(run, paragraph, in_table=in_table)
+    def _run(self, run: Any, paragraph: Any, found: Inline) -> None:
+        hidden = self._is_hidden(run, paragraph)
         if hidden and any(t.text for t in run.iter(w("t"))):
             self._counts["hidden_spans"] += 1
             found.hidden += 1
@@ -87,9 +102,9 @@ class Runs:
             if child.tag in (w("br"), w("lastRenderedPageBreak")):
                 self._break(child, found)
             elif shown:
-                self._content(child, paragraph, found, in_table=in_table)
+                self._content(child, paragraph, found)
 
-    def _content(self, child: Any, paragraph: Any, found: Inline, *, in_table: bool) -> None:
+    def _content(self, child: Any, paragraph: Any, found: Inline) -> None:
         if child.tag == w("t"):
             found.parts.append(self._raised(child, paragraph))
         elif child.tag in _SIGNS:
@@ -105,7 +120,7 @@ class Runs:
         elif child.tag in _BOXES:
             found.boxes.extend(_boxes(child))
         elif child.tag in _INSIDE:
-            self._walk(child, paragraph, found, in_table=in_table)
+            self._walk(child, paragraph, found)
 
     def _raised(self, text: Any, paragraph: Any) -> str:
         """Raised digits stay raised: 10⁻³ must not become 10-3."""
@@ -125,7 +140,7 @@ class Runs:
             else:
                 found.breaks_before += 1
 
-    def _is_hidden(self, run: Any, paragraph: Any, *, in_table: bool) -> bool:
+    def _is_hidden(self, run: Any, paragraph: Any) -> bool:
         """Hidden by name, too small to read, or white on the white of the page."""
         styles = self._styles
         if styles.on(paragraph, run, "vanish"):
@@ -134,10 +149,11 @@ class Runs:
         if size is not None and number(size.get(w("val")), 24) <= _SMALLEST_HALF_POINTS:
             return True
         colour = styles.said(paragraph, run, "color")
-        if in_table or colour is None or not _is_near_white(colour.get(w("val"), "")):
-            # A table's style may paint its cells, so white text in them can be seen.
+        if colour is None or not _is_near_white(colour.get(w("val"), "")):
             return False
-        return not styles.shaded(paragraph, run)
+        # A cell or a box may be painted by its style or shape: white text in it can be seen.
+        framed = next(run.iterancestors(w("tc"), w("txbxContent")), None) is not None
+        return not (framed or self._painted or styles.shaded(paragraph, run))
 
 
 def _is_near_white(colour: str) -> bool:

@@ -69,6 +69,7 @@ class _Reader:
             self.counts,
             drop_hidden=options.drop_hidden,
             rendered=rendered is not None,
+            painted=document.element.find(w("background")) is not None,
         )
         self._drop_hidden = options.drop_hidden
         self._notes = {kind: self._texts(kind) for kind in _PARTS}
@@ -188,7 +189,7 @@ class _Reader:
         for paragraph in cell.iter(w("p")):
             if next(paragraph.iterancestors(w("txbxContent")), None) is not None:
                 continue
-            found = self._runs.read(paragraph, in_table=True)
+            found = self._runs.read(paragraph)
             self._note(found)
             breaks += found.breaks_before + found.breaks
             numbered = self._styles.numbering(paragraph)
