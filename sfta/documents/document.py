@@ -4,7 +4,7 @@ Standard library only: the process that parses a hostile file loads nothing else
 
 Offsets are characters of the page text. Boxes are PDF points on the page as a viewer shows
 it (rotated and cropped), origin in the top left corner, y growing downwards. Files without a
-page geometry (Markdown, text, HTML) have width and height 0 and no lines.
+page geometry (all but PDF) have width and height 0 and no lines.
 """
 
 import hashlib
