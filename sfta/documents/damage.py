@@ -15,6 +15,7 @@ _DAMAGE = (
     AttributeError,
     BadZipFile,
     LookupError,
+    NotImplementedError,
     OSError,
     SyntaxError,
     TypeError,

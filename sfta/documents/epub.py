@@ -4,6 +4,7 @@ The number of a page is the place in the book's spine. The contents page is left
 lines are the headings of the chapters. Files outside of the archive are never asked for.
 """
 
+import re
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -25,6 +26,8 @@ from sfta.documents.titles import first_heading, usable_title
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
+# The HTML reader takes no notice of entities that a chapter declares, and needs none.
+_DECLARED = re.compile(r"<!DOCTYPE[^>\[]*\[.*?\]\s*>", re.DOTALL | re.IGNORECASE)
 _CHAPTERS = frozenset(("application/xhtml+xml", "text/html", "application/x-dtbook+xml"))
 _FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
@@ -111,6 +114,7 @@ def _page(archive: zipfile.ZipFile, number: int, part: str, counts: Counter[str]
         counts["chapters_left_out"] += 1
         return Page(number, "")
     text, guessed = decode(raw)
+    text = _DECLARED.sub("", text, count=1)
     counts["encoding_guessed"] += guessed
     chapter = parse_html(text)
     counts.update(chapter.counts)

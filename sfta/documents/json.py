@@ -77,11 +77,12 @@ def _decoder(counts: Counter[str]) -> json.JSONDecoder:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         for name, value in found:
-            if name in kept:
-                counts["names_repeated"] += 1
-                kept[f"{name} ({sum(k.startswith(name) for k in kept) + 1})"] = value
-            else:
-                kept[name] = value
+            free, times = name, 1
+            while free in kept:
+                times += 1
+                free = f"{name} ({times})"
+            kept[free] = value
+            counts["names_repeated"] += times > 1
         return kept
 
     return json.JSONDecoder(
@@ -118,8 +119,8 @@ def _add(page: PageWriter, value: Any, level: int, depth: int) -> None:
 
 
 def _add_object(page: PageWriter, value: dict[str, Any], level: int, depth: int) -> None:
-    title = next((name for name in _TITLES if _is_short(value.get(name))), "")
-    if title and _shown(value[title]):
+    title = next((name for name in _TITLES if _is_title(value.get(name))), "")
+    if title:
         _heading(page, _shown(value[title]), level)
         level += 1
     simple = {n: v for n, v in value.items() if n != title and _is_short(v)}
@@ -153,6 +154,10 @@ def _columns(value: Any) -> list[str]:
         return []
     names = list(dict.fromkeys(name for record in value for name in record))
     return names if 2 <= len(names) <= _MOST_COLUMNS else []
+
+
+def _is_title(value: Any) -> bool:
+    return isinstance(value, str) and _is_cell(value) and bool(_shown(value))
 
 
 def _is_short(value: Any) -> bool:

@@ -202,7 +202,7 @@ def test_nothing_a_file_links_to_is_fetched(monkeypatch):
             "http://host.invalid/x", getattr(RELATIONSHIP_TYPE, kind), is_external=True
         )
     picture = [("paragraph", 0, "Text. <img src='http://host.invalid/x.png'>")]
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert parse(saved(document), "a.docx", OPTIONS).pages[0].text == "Text."
     assert parse(epub(picture), "a.epub", OPTIONS).pages[0].text == "Text."

@@ -12,8 +12,11 @@ from io import BytesIO
 from typing import Any
 
 import pptx
-from pptx.enum.shapes import MSO_SHAPE_TYPE, PP_PLACEHOLDER
+from pptx.enum.shapes import PP_PLACEHOLDER
 from pptx.oxml.ns import qn
+from pptx.shapes.connector import Connector
+from pptx.shapes.group import GroupShape
+from pptx.shapes.picture import Picture
 
 from sfta.documents.archive import check_archive, with_content_type
 from sfta.documents.damage import as_damage
@@ -96,7 +99,7 @@ class _Reader:
                     continue
             if self._options.drop_running and _placeholder(shape) in _RUNNING:
                 self.counts["running_lines"] += _has_text(shape)
-            elif shape.shape_type == MSO_SHAPE_TYPE.GROUP:
+            elif isinstance(shape, GroupShape):
                 if depth < _DEEPEST_GROUP:
                     yield from self._shapes(shape.shapes, page, depth=depth + 1)
                 else:
@@ -113,9 +116,9 @@ class _Reader:
         elif getattr(shape, "has_chart", False):
             drawn = add_chart(page, shape.chart)
             self.counts["charts" if drawn else "charts_left_out"] += 1
-        elif shape.shape_type == MSO_SHAPE_TYPE.PICTURE:
+        elif isinstance(shape, Picture):
             self.counts["pictures"] += 1
-        elif shape.shape_type != MSO_SHAPE_TYPE.LINE:
+        elif not isinstance(shape, Connector):
             self.counts["embedded_left_out"] += 1
 
     def _notes(self, page: PageWriter, slide: Any) -> None:
@@ -134,8 +137,8 @@ class _Reader:
         if not (self._width and self._height):
             return False
         right, bottom = shape.left + shape.width, shape.top + shape.height
-        beside = right <= 0 or shape.left >= self._width
-        return bool(beside or bottom <= 0 or shape.top >= self._height)
+        beside = right < 0 or shape.left > self._width
+        return bool(beside or bottom < 0 or shape.top > self._height)
 
 
 def _placeholder(shape: Any) -> Any | None:

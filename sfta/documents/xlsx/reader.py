@@ -25,6 +25,7 @@ from sfta.documents.xlsx.layout import Layout, read_layouts
 from sfta.documents.xlsx.numbers import shown_value
 
 _VISIBLE = "visible"
+_NOTE_COLUMNS = 2  # the first is often an empty margin
 
 
 def parse_xlsx(raw: bytes, options: ParseOptions) -> Parsed:
@@ -135,12 +136,20 @@ class _Reader:
 
     def _region(self, page: PageWriter, rows: Sequence[Sequence[str]]) -> None:
         """A table; lines of one cell above and below it are text about it."""
-        counts = [sum(map(bool, row)) for row in rows]
-        wide = [number for number, count in enumerate(counts) if count > 1]
-        first, last = (wide[0], wide[-1] + 1) if wide else (len(rows), len(rows))
+        wide = [number for number, row in enumerate(rows) if sum(map(bool, row)) > 1]
+        first = wide[0] if wide else len(rows)
+        last = len(rows)
+        while len(wide) > 1 and _is_line(rows[last - 1]):
+            last -= 1
         add_lines(page, rows[:first])
         self.counts["tables"] += add_table(page, rows[first:last])
         add_lines(page, rows[last:])
+
+
+def _is_line(row: Sequence[str]) -> bool:
+    """Whether a row says one thing at its beginning: a note below a table, and no total."""
+    said = [column for column, text in enumerate(row) if text]
+    return len(said) == 1 and said[0] < _NOTE_COLUMNS
 
 
 _GONE: list[str] = []
