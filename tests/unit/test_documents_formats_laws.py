@@ -197,10 +197,10 @@ def test_nothing_a_file_links_to_is_fetched(monkeypatch):
 
     document = docx.Document()
     document.add_paragraph("Text.")
-    for kind in ("IMAGE", "HYPERLINK", "ATTACHED_TEMPLATE", "OLE_OBJECT"):
-        document.part.relate_to(
-            "http://host.invalid/x", getattr(RELATIONSHIP_TYPE, kind), is_external=True
-        )
+    kinds = [RELATIONSHIP_TYPE.IMAGE, RELATIONSHIP_TYPE.HYPERLINK, RELATIONSHIP_TYPE.OLE_OBJECT]
+    template = RELATIONSHIP_TYPE.IMAGE.replace("image", "attachedTemplate")
+    for kind in (*kinds, template):
+        document.part.relate_to("http://host.invalid/x", kind, is_external=True)
     picture = [("paragraph", 0, "Text. <img src='http://host.invalid/x.png'>")]
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

@@ -112,4 +112,4 @@ def test_the_limit_on_unpacking_is_a_setting(ran):
         unpacked_mb=1,
     )
     (row,) = lines(artifact, "quarantine.jsonl")
-    assert row["reason"] == "it unpacks to 2 MiB, more than ingest.limits.unpacked_mb allows"
+    assert row["reason"] == "it unpacks to 3 MiB, more than ingest.limits.unpacked_mb allows"
