@@ -35,6 +35,8 @@ class IngestLimits(Section):
     """Most pages of one document."""
     page_characters: PositiveInt = 200_000
     """Most characters on one page; a page drawn to exhaust memory has more."""
+    unpacked_mb: PositiveInt = 1024
+    """What the parts of an office file or an EPUB may unpack to, in MiB."""
     memory_mb: PositiveInt = 2048
     """Address space that parsing may add to its process, in MiB."""
     seconds: PositiveInt = 900
@@ -55,7 +57,8 @@ class IngestConfig(Section):
     tables: Literal["markdown", "text"] = "markdown"
     """Ruled tables of a PDF: as Markdown rows, or as plain lines of text."""
     hidden_text: Literal["drop", "keep"] = "drop"
-    """Text no reader of the page can see: outside the page, transparent, or tiny."""
+    """Text no reader of the page can see: outside the page, transparent, or tiny; in office
+    files hidden text, slides, sheets, rows and columns. Either way the page is flagged."""
     languages: list[Language] = []
     """ISO 639 codes, as in `[en, de]`: a document in another language is set aside, one whose
     language cannot be told stays. Empty: every language."""

@@ -4,7 +4,7 @@ Standard library only: the process that parses a hostile file loads nothing else
 
 Offsets are characters of the page text. Boxes are PDF points on the page as a viewer shows
 it (rotated and cropped), origin in the top left corner, y growing downwards. Files without a
-page geometry (Markdown, text, HTML) have width and height 0 and no lines.
+page geometry (all but PDF) have width and height 0 and no lines.
 """
 
 import hashlib
@@ -135,6 +135,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part of a file that is no part of the document: an attachment nobody can read."""
+
+    name: str
+    sha256: str
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What reading one file gave."""
 
@@ -146,6 +156,7 @@ class Parsed:
     """What was removed or repaired on the way, by name."""
     language: str = ""
     """ISO 639 code, `und` if it cannot be told, empty while nobody has looked."""
+    left_out: tuple[LeftOut, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The result as it passes between processes."""
@@ -154,13 +165,15 @@ class Parsed:
             "media_type": self.media_type,
             "pages": [page.to_json() for page in self.pages],
             "counts": self.counts,
+            "left_out": [asdict(part) for part in self.left_out],
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """``from_json(parsed.to_json()) == parsed``."""
         pages = tuple(Page.from_json(page) for page in data["pages"])
-        return cls(data["title"], data["media_type"], pages, data["counts"])
+        left_out = tuple(LeftOut(**part) for part in data["left_out"])
+        return cls(data["title"], data["media_type"], pages, data["counts"], left_out=left_out)
 
 
 @dataclass(frozen=True, slots=True)

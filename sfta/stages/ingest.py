@@ -71,6 +71,7 @@ def run(job: Job[Recipe]) -> Metrics:
             if isinstance(result, _Failure):
                 failures.append(result)
                 continue
+            failures.extend(_parts_left_out(file, result))
             stream.write(canonical_json(_document(file, result)) + b"\n")
             counts["documents"] += 1
             counts["pages"] += len(result.pages)
@@ -151,6 +152,12 @@ def _reviewed(file: _File, parsed: Parsed, review: Review) -> Parsed | _Failure:
         return _Failure(name, file.sha256, error.code, str(error))
 
 
+def _parts_left_out(file: _File, parsed: Parsed) -> Iterator[_Failure]:
+    """Attachments that could not be read; the rest of their file is a document."""
+    for part in parsed.left_out:
+        yield _Failure(f"{file.source.name}/{part.name}", part.sha256, part.code, part.reason)
+
+
 def _document(file: _File, parsed: Parsed) -> dict[str, object]:
     name = file.source.name
     return {
@@ -224,7 +231,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="documents",
     sections=("ingest",),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
     check=_check,
 )

@@ -18,10 +18,15 @@ from sfta_edge.manifest import canonical_json
 PARSERS = (
     "charset-normalizer",
     "datasketch",
+    "defusedxml",
+    "lxml",
     "markdown-it-py",
     "matplotlib",
+    "openpyxl",
     "py3langid",
     "pymupdf",
+    "python-docx",
+    "python-pptx",
 )
 """Distributions that decide what a parsed document looks like."""
 _MEGABYTE = 1 << 20
@@ -72,6 +77,7 @@ def parse_files(
             drop_running=config.running_lines == "drop",
             drop_hidden=config.hidden_text == "drop",
             tables=config.tables == "markdown",
+            unpacked_bytes=config.limits.unpacked_mb * _MEGABYTE,
         ),
         Limits(config.limits.memory_mb * _MEGABYTE, config.limits.seconds),
         work,

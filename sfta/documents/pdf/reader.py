@@ -21,18 +21,13 @@ from sfta.documents.pdf.loose import with_loose_tables
 from sfta.documents.pdf.order import columns
 from sfta.documents.pdf.running import drop_running_lines
 from sfta.documents.pdf.tables import Note, Table, take_tables
-from sfta.documents.spelling import clean
+from sfta.documents.titles import first_heading, usable_title
 
 _MUPDF: Any = pymupdf  # its functions carry no types
 _NO_MEMORY = re.compile(r"\b[cm]alloc\b|\brealloc\b|out of memory|bad_alloc", re.IGNORECASE)
 _TAIL_BYTES = 4096
 _UNKNOWN_SHARE = 0.3
 _MOST_PATHS = 20_000
-_JUNK_TITLE = re.compile(
-    r"^(?:untitled|microsoft (?:word|powerpoint|excel).*|(?:slide|document|title|page) ?\d*"
-    r"|.*\.(?:docx?|pptx?|xlsx?|indd|qxd|tex|pdf|rtf|odt|dvi))$",
-    re.IGNORECASE,
-)
 # MuPDF reports damage with its own exceptions and, on some paths, with plain ones.
 _DAMAGE = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, KeyError)
 
@@ -151,9 +146,7 @@ def _write(found: list[_Raw], outline: Outline, *, tables: bool) -> tuple[list[P
         writer.write(page.number, page.printed, groups)
         for page, groups in zip(found, grouped, strict=True)
     ]
-    blocks = ((page, block) for page in pages for block in page.blocks)
-    first = next((p.text[b.start : b.end] for p, b in blocks if b.kind == "heading"), "")
-    return pages, first
+    return pages, first_heading(tuple(pages))
 
 
 def _outline(document: Any) -> list[list[Any]]:
@@ -164,5 +157,4 @@ def _outline(document: Any) -> list[list[Any]]:
 
 
 def _title(document: Any) -> str:
-    title = " ".join(clean(str((document.metadata or {}).get("title") or "")).split())
-    return "" if _JUNK_TITLE.match(title) or len(title) > 300 else title
+    return usable_title(str((document.metadata or {}).get("title") or ""))
