@@ -9,11 +9,12 @@ import json
 import os
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sfta.documents.document import UnreadableError
-from sfta.documents.media import media_type
+from sfta.documents.media import PICTURES, media_type
 from sfta.documents.parse import ParseOptions, parse
 from sfta_edge.manifest import canonical_json, write_durably
 
@@ -28,6 +29,7 @@ def main() -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     path, options = Path(job["path"]), ParseOptions.from_json(job["options"])
+    options = replace(options, ocr=replace(options.ocr, beats=job["beats"]))
     _warm_up(path, job["name"])
     _limit(job["memory_bytes"], job["seconds"])
     write_durably(Path(job["out"]), canonical_json(_result(path, job["name"], options)))
@@ -53,7 +55,8 @@ def _warm_up(path: Path, name: str) -> None:
         kind = media_type(head, name)
     except UnreadableError:
         return
-    if kind.endswith("pdf"):
+    if kind.endswith("pdf") or kind in PICTURES:
+        import sfta.documents.ocr.picture
         import sfta.documents.pdf.reader  # noqa: F401 loaded for its memory only
 
 

@@ -10,6 +10,7 @@ PDF = "application/pdf"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
+PICTURES = ("image/png", "image/jpeg", "image/tiff", "image/webp")
 
 _HEAD_BYTES = 4096
 _PDF_HEADER_BYTES = 1024  # readers accept rubbish of this length before the header
@@ -26,6 +27,12 @@ _SIGNATURES = {
     b"\x7fELF": "a program",
     b"MZ": "a program",
     b"%!PS": "a PostScript file",
+}
+_PICTURE_SIGNATURES = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"II*\x00": "image/tiff",
+    b"MM\x00*": "image/tiff",
 }
 _HTML = re.compile(
     rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
@@ -44,7 +51,7 @@ _USUAL_CODE_PAGE = "cp1252"
 
 
 def media_type(raw: bytes, name: str) -> str:
-    """One of the four media types that can be read.
+    """The media type, one of those that can be read.
 
     Raises:
         UnreadableError: empty, of another type, or no PDF in spite of its name.
@@ -60,15 +67,25 @@ def media_type(raw: bytes, name: str) -> str:
     if suffix == ".pdf":
         # A saved error page is the usual case: reading it as text would poison the corpus.
         raise UnreadableError("damaged", f"it is named .pdf but holds {kind or 'plain text'}")
+    if picture := _picture(raw):
+        return picture
     if kind:
         raise UnreadableError(
-            "unsupported", f"it is {kind}; PDF, Markdown, HTML and plain text are read"
+            "unsupported",
+            f"it is {kind}; PDF, Markdown, HTML, plain text and pictures are read",
         )
     if _HTML.match(raw[:_HEAD_BYTES].removeprefix(codecs.BOM_UTF8)):
         return HTML
     if suffix in (".html", ".htm", ".xhtml") and b"<" in raw:
         return HTML
     return MARKDOWN if suffix in (".md", ".markdown", ".mdown") else PLAIN
+
+
+def _picture(raw: bytes) -> str:
+    """Media type of a picture that can be read, else an empty text."""
+    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        return "image/webp"
+    return next((k for mark, k in _PICTURE_SIGNATURES.items() if raw.startswith(mark)), "")
 
 
 def decode(raw: bytes) -> tuple[str, bool]:

@@ -1,10 +1,11 @@
 """One file in, one parsed document out: chooses the reader by the content."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from sfta.documents.document import Parsed, UnreadableError
-from sfta.documents.media import HTML, MARKDOWN, PDF, decode, media_type
+from sfta.documents.media import HTML, MARKDOWN, PDF, PICTURES, decode, media_type
+from sfta.documents.ocr.setting import Ocr
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class ParseOptions:
     drop_running: bool = True
     drop_hidden: bool = True
     tables: bool = True
+    ocr: Ocr = field(default_factory=Ocr)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the child process."""
@@ -24,7 +26,7 @@ class ParseOptions:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """``from_json(options.to_json()) == options``."""
-        return cls(**data)
+        return cls(**{**data, "ocr": Ocr.from_json(data["ocr"])})
 
 
 def parse(raw: bytes, name: str, options: ParseOptions) -> Parsed:
@@ -39,6 +41,10 @@ def parse(raw: bytes, name: str, options: ParseOptions) -> Parsed:
         from sfta.documents.pdf.reader import parse_pdf
 
         return parse_pdf(raw, options)
+    if kind in PICTURES:
+        from sfta.documents.ocr.picture import parse_picture
+
+        return parse_picture(raw, kind, options)
     text, guessed = decode(raw)
     parsed = _parse_text(text, kind)
     if not any(page.text for page in parsed.pages):
