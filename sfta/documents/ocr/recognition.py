@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +33,8 @@ _LEAST_SLOPE = 0.008
 _MOST_SLOPE = 0.27
 _LEAST_LINES = 3
 _SAME_SIZE = 0.25
+_BULLETS = frozenset("¢©®°*»•")
+"""What Tesseract reads for a printed dot, alone at the beginning of a line."""
 _ROTATE = re.compile(r"Rotate: (\d+)")
 _ROTATE_CONFIDENCE = re.compile(r"Orientation confidence: (\d+(?:\.\d+)?)")
 # Pillow turns against the clock.
@@ -41,6 +43,10 @@ _TURNS = {
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_90,
 }
+
+
+Placed = tuple[SeenLine, TextLine]
+"""A line as the engine saw it, and as it stands on the page."""
 
 
 class UnseenError(Exception):
@@ -133,7 +139,7 @@ def read_picture(
     except ToolError as error:
         raise UnseenError("crashed", str(error)) from None
     printed = PrintedPage(*size, seen.turn, [], tilt=seen.tilt)
-    for line, text_line in _text_lines(seen.lines, 72 / dpi):
+    for line, text_line in _with_bullets(_text_lines(seen.lines, 72 / dpi)):
         (printed.lines if line.upright else printed.sideways).append(text_line)
     letters = sum(len(w.text) for i in (*printed.lines, *printed.sideways) for w in i.words)
     if not letters:
@@ -164,7 +170,7 @@ def _best(image: Image.Image, reader: _Reader) -> _Seen:
     return seen
 
 
-def _text_lines(lines: Sequence[SeenLine], scale: float) -> list[tuple[SeenLine, TextLine]]:
+def _text_lines(lines: Sequence[SeenLine], scale: float) -> list[Placed]:
     """Lines in points; letters of nearly one size get one size."""
     sizes = _even_sizes(lines)
     made = []
@@ -174,6 +180,17 @@ def _text_lines(lines: Sequence[SeenLine], scale: float) -> list[tuple[SeenLine,
         if shown := tuple(word for word in words if word.text):
             made.append((line, TextLine(shown)))
     return made
+
+
+def _with_bullets(lines: Sequence[Placed]) -> list[Placed]:
+    """Lines that begin with what a bullet is taken for; one such line may be a copyright."""
+    marked = [i.words[0].text in _BULLETS and len(i.words) > 1 for _, i in lines]
+    if sum(marked) < _LEAST_LINES:
+        return list(lines)
+    return [
+        (seen, TextLine((replace(i.words[0], text="\u2022"), *i.words[1:])) if is_marked else i)
+        for (seen, i), is_marked in zip(lines, marked, strict=True)
+    ]
 
 
 def _word(seen: SeenWord, baseline: float, size: float, scale: float) -> Word:
