@@ -6,8 +6,8 @@ Each PDF or picture in the folder that has a `.txt` beside it is read by the par
 mode `always`. Without a folder a page drawn here is read: print, not a scan, so next to no error.
 
 The rate is Levenshtein's distance (rapidfuzz) by the length of the reference. Both texts are
-normalised alike first: Unicode NFKC; quotes, dashes and bullets to one spelling each; all white space
-to one space. `as read` leaves it at that. `letters and digits` folds case and drops everything else,
+normalised alike first: Unicode NFKC; quotes, dashes and bullets to one spelling each; all white
+space to one space. `as read` leaves it at that. `letters and digits` folds case and drops the rest,
 so that it is about words and not about which dash or bullet a reference happens to use.
 """
 

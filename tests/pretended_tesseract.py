@@ -38,7 +38,7 @@ esac
 
 
 def hocr(lines, *, confidence=95, slope=0.0, angle=""):
-    """hOCR of lines of words at 300 dpi, 12-point letters one below the other."""
+    """HOCR of lines of words at 300 dpi, 12-point letters one below the other."""
     spans = []
     for number, text in enumerate(lines):
         x, y, words = 300, 300 + 60 * number, []

@@ -6,13 +6,16 @@ import os
 import socket
 import struct
 import zlib
+from pathlib import Path
 
 import pymupdf
 import pytest
 from PIL import Image
 
+from pretended_tesseract import Pretended, saved, sheet
 from sfta.core.config import build
 from sfta.core.stage import Runtime, run_stages
+from sfta.documents.ocr.tesseract import find_engine
 from sfta.recipe import Recipe
 from sfta.stages import ingest
 
@@ -50,12 +53,12 @@ def one_page(contents, resources=b"", more=()):
 
 
 def many_pages():
-    kids = b"3 0 R " * PAGES
+    kids = b" ".join(b"%d 0 R" % number for number in range(3, PAGES + 3))
     return objects_as_pdf(
         [
             b"<</Type/Catalog/Pages 2 0 R>>",
-            b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, PAGES),
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>",
+            b"<</Type/Pages/Kids[%s]/Count %d/MediaBox[0 0 9 9]>>" % (kids, PAGES),
+            *[b"<</Type/Page/Parent 2 0 R>>"] * PAGES,
         ]
     )
 
@@ -110,6 +113,14 @@ def looping_tiff():
     return bytes(raw)
 
 
+def long_tiff():
+    """Six thousand pages of one pixel."""
+    out = io.BytesIO()
+    page = Image.new("1", (1, 1))
+    page.save(out, "TIFF", save_all=True, append_images=[page] * 5999)
+    return out.getvalue()
+
+
 def pdf(**save):
     with pymupdf.open() as document:
         document.new_page().insert_text((72, 100), GOOD)
@@ -127,8 +138,9 @@ FILES = {
     "nested.html": lambda: b"<html><body>" + b"<div>" * 200_000,
     "zero.pdf": lambda: b"",
     "huge.png": lambda: png_of(60_000, 60_000),
-    "truncated.png": lambda: png_of(60, 60)[:70],
+    "truncated.png": lambda: saved(sheet())[:5000],
     "looping.tiff": looping_tiff,
+    "huge.tiff": long_tiff,
     "page.pdf.exe": lambda: b"MZ" + bytes(200),
 }
 
@@ -137,6 +149,14 @@ FILES = {
 def made(tmp_path_factory):
     """What ingest makes of a folder full of attacks, and one good file at its end."""
     root = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as patch:
+        Pretended(tmp_path_factory.mktemp("program"), patch)
+        yield ingested(root, filled(root))
+    find_engine.cache_clear()
+
+
+def filled(root):
+    """A folder of attacks."""
     docs, outside = root / "docs", root / "outside.txt"
     docs.mkdir()
     for name, content in FILES.items():
@@ -153,19 +173,19 @@ def made(tmp_path_factory):
     os.truncate(docs / "sparse.txt", 1 << 40)
     (docs / "z-good.txt").write_text(GOOD)
     with socket.socket(socket.AF_UNIX) as listener:
-        here = os.getcwd()
+        here = Path.cwd()
         os.chdir(docs)  # the path of a socket must be short
         try:
             listener.bind("socket.txt")
         finally:
             os.chdir(here)
-        return ingested(root)
+    return docs
 
 
-def ingested(root):
+def ingested(root, docs):
     data = {
         "name": "test",
-        "ingest": {"sources": ["docs"], "limits": {"memory_mb": 300, "seconds": 60}},
+        "ingest": {"sources": [docs.name], "limits": {"memory_mb": 300, "seconds": 60}},
         "model": {"base": "package://none/none.gguf"},
     }
     recipe = build(Recipe, data, name="test")
@@ -183,13 +203,13 @@ ATTACKS = {
     "truncated.pdf": ("damaged", ""),
     "many-pages.pdf": ("too_large", "100000 pages, more than ingest.limits.pages"),
     "bomb.pdf": ("too_large", "ingest.limits"),
-    "nested-arrays.pdf": (None, ""),
+    "nested-arrays.pdf": ("no_text", "its page holds no text"),
     "nested-pages.pdf": ("damaged", ""),
-    "nested.html": (None, ""),
+    "nested.html": ("no_text", "it holds markup and no text"),
     "zero.pdf": ("empty", "holds no bytes"),
-    "huge.png": (None, ""),
-    "truncated.png": (None, ""),
-    "looping.tiff": (None, ""),
+    "huge.png": ("too_large", "60000 x 60000 pixels, more than ingest.limits.megapixels"),
+    "huge.tiff": ("too_large", "more than ingest.limits.pages allows"),
+    "truncated.png": ("damaged", "no readable picture"),
     "page.pdf.exe": ("unsupported", "it is a program"),
     "pipe.pdf": ("refused", "a pipe, a socket or a device"),
     "socket.txt": ("refused", "a pipe, a socket or a device"),
@@ -208,19 +228,26 @@ def test_an_attack_is_set_aside_with_its_reason(made, name):
     code, reason = ATTACKS[name]
     found = [row for row in rows(made, "quarantine.jsonl") if row["name"] == name]
     assert len(found) == 1
-    assert code in (None, found[0]["code"])
+    assert found[0]["code"] == code
     assert reason in found[0]["reason"]
     assert "\n" not in found[0]["reason"]
 
 
 def test_the_files_beside_the_attacks_are_read(made):
-    (document,) = rows(made, "documents.jsonl")
-    assert document["pages"][0]["text"] == GOOD
+    documents = {d["name"]: d["pages"] for d in rows(made, "documents.jsonl")}
+    assert documents["inside.txt"][0]["text"] == GOOD
+
+
+def test_a_picture_whose_pages_go_round_is_read_once(made):
+    documents = {d["name"]: d["pages"] for d in rows(made, "documents.jsonl")}
+    assert len(documents["looping.tiff"]) == 2
 
 
 def test_every_file_of_the_folder_is_accounted_for(made):
     names = {row["name"] for row in rows(made, "quarantine.jsonl")}
     assert names == set(ATTACKS)
+    read = {row["name"] for row in rows(made, "documents.jsonl")}
+    assert read == {"inside.txt", "looping.tiff"}
     assert made.metrics["quarantined"] == len(ATTACKS)
 
 

@@ -5,8 +5,8 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pretended_tesseract import hocr
 
+from pretended_tesseract import hocr
 from sfta.documents.ocr.hocr import read_hocr
 from sfta_edge.errors import ToolError
 

@@ -2,8 +2,8 @@
 
 import pytest
 from PIL import Image
-from pretended_tesseract import Pretended, hocr, without_tesseract
 
+from pretended_tesseract import Pretended, hocr, without_tesseract
 from sfta.documents.ocr.recognition import UnseenError, read_picture
 from sfta.documents.ocr.setting import LOW_CONFIDENCE, Ocr
 from sfta.documents.ocr.tesseract import (
@@ -49,7 +49,9 @@ def test_the_engine_is_named_by_versions_and_digests_of_its_models(program):
 
 def test_a_missing_program_says_how_to_get_it(tmp_path, monkeypatch):
     without_tesseract(tmp_path, monkeypatch)
-    with pytest.raises(NoTesseractError, match="not installed: apt-get install tesseract-ocr$"):
+    with pytest.raises(
+        NoTesseractError, match=r"not installed: apt-get install tesseract-ocr$"
+    ):
         find_engine(("eng",))
 
 

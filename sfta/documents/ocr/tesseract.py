@@ -154,9 +154,11 @@ def run_tesseract(
 
 def _limit(process: int, cpu_seconds: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    wanted = cpu_seconds if most == resource.RLIM_INFINITY else min(cpu_seconds, most)
+    # The limit of the process that calls is inherited, and must not be raised.
+    wanted = (cpu_seconds, cpu_seconds + 1)
+    soft, hard = wanted if most == resource.RLIM_INFINITY else (min(v, most) for v in wanted)
     with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(process, resource.RLIMIT_CPU, (wanted, wanted + 1))
+        resource.prlimit(process, resource.RLIMIT_CPU, (soft, hard))
 
 
 def _command(dpi: int, languages: Sequence[str], mode: str) -> list[str]:

@@ -142,7 +142,10 @@ def _check_text(
         if not why:
             raise UnreadableError("no_text", f"{pages} no text")
         (code, reason), _ = why[0]
-        raise UnreadableError(code, f"{pages} pictures only and no text: {reason}")
+        if not options.ocr.works and code == "no_text":
+            reason = f"{pages} pictures only and no text, and {options.ocr.excuse}"
+            raise UnreadableError("no_text", reason)
+        raise UnreadableError(code, f"{pages} pictures only: {reason}")
 
 
 def _outline(document: Any) -> list[list[Any]]:
