@@ -5,9 +5,12 @@ one result file behind. It is given no secrets: its environment holds no variabl
 not need.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +22,13 @@ from sfta.documents.parse import ParseOptions, parse
 from sfta_edge.manifest import canonical_json, write_durably
 
 _HEAD_BYTES = 4096
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _LARGEST_RESULT_BYTES = 1 << 30
 
 
 def main() -> None:
     """Parse the file that the job names and write the result."""
+    _end_with_parent()
     job = json.load(sys.stdin)
     # Parsers write advice to standard output; the result goes to a file.
     with Path(os.devnull).open("w") as nowhere:
@@ -33,6 +38,12 @@ def main() -> None:
     _warm_up(path, job["name"])
     _limit(job["memory_bytes"], job["seconds"])
     write_durably(Path(job["out"]), canonical_json(_result(path, job["name"], options)))
+
+
+def _end_with_parent() -> None:
+    """A killed run leaves no parser behind."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _result(path: Path, name: str, options: ParseOptions) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A hostile file ends its own process and nothing else."""
 
 import sys
+import time
 import zlib
+from pathlib import Path
 
 import pymupdf
 import pytest
@@ -145,6 +147,24 @@ def test_the_child_gets_no_secrets(tmp_path, monkeypatch):
         run(tmp_path, b"text", "a.txt")
     assert "PYTHONPATH" in str(error.value)
     assert "AZURE" not in str(error.value)
+
+
+def test_what_the_child_started_ends_with_it(tmp_path, monkeypatch):
+    package = tmp_path / "leaving" / "sfta" / "documents"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    (package / "child.py").write_text(
+        "import pathlib, subprocess\n"
+        "started = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(tmp_path / 'started')!r}).write_text(str(started.pid))\n"
+        "started.returncode = 0\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "leaving")])
+    assert refused(tmp_path, b"text", "a.txt") == "crashed"
+    status = Path("/proc", (tmp_path / "started").read_text(), "status")
+    while status.exists() and "zombie" not in status.read_text():
+        time.sleep(0.05)
 
 
 def test_the_parent_lives_on_without_limits(tmp_path):

@@ -61,6 +61,13 @@ def test_an_old_program_is_refused(program):
         find_engine(("eng",))
 
 
+def test_a_program_that_cannot_be_started_is_said(program):
+    (program.folder / "tesseract").write_bytes(b"no program")
+    find_engine.cache_clear()
+    with pytest.raises(ToolError, match="tesseract does not answer"):
+        find_engine(("eng",))
+
+
 def test_missing_languages_say_which_packages_to_install(program):
     with pytest.raises(MissingDependencyError) as error:
         find_engine(("deu", "eng", "chi_sim", "script/Latin"))

@@ -31,7 +31,7 @@ _INSTALL = "apt-get install tesseract-ocr"
 _OLDEST = 4  # version 3 knows no confidence that means anything
 _VERSION = re.compile(r"^(tesseract|\s*leptonica-)\s*v?(\d+\.\d+(?:\.\d+)?\S*)", re.MULTILINE)
 _FOLDER = re.compile(r'in "(.+)"')
-_ASK_SECONDS = 60
+_ASK_SECONDS = 120
 _DIGEST_DIGITS = 16
 
 
@@ -64,6 +64,7 @@ def find_engine(languages: tuple[str, ...]) -> Engine:
     Raises:
         MissingDependencyError: no program, too old a one, or no model of a language; says
             what to install.
+        ToolError: the program does not answer.
     """
     if shutil.which(PROGRAM) is None:
         raise NoTesseractError(f"tesseract is not installed: {_INSTALL}")
@@ -90,15 +91,18 @@ def _package(language: str) -> str:
 
 
 def _ask(option: str) -> str:
-    done = subprocess.run(
-        [PROGRAM, option],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=_environment(),
-        timeout=_ASK_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [PROGRAM, option],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=_environment(),
+            timeout=_ASK_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(f"tesseract does not answer: {error}") from error
     # Version 4 answers on standard error.
     return done.stdout or done.stderr
 
