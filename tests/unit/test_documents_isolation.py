@@ -1,5 +1,6 @@
 """A hostile file ends its own process and nothing else."""
 
+import subprocess
 import sys
 import time
 import zlib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from sfta.documents import isolation
 from sfta.documents.document import (
     CODES,
     Block,
@@ -147,6 +149,23 @@ def test_the_child_gets_no_secrets(tmp_path, monkeypatch):
         run(tmp_path, b"text", "a.txt")
     assert "PYTHONPATH" in str(error.value)
     assert "AZURE" not in str(error.value)
+
+
+@pytest.mark.parametrize("pages", [0, 1, 3])
+def test_each_page_under_ocr_earns_time_for_the_file(tmp_path, pages):
+    job = {"beats": str(tmp_path / "beats")}
+    if pages:
+        Path(job["beats"]).write_bytes(b"." * pages)
+    sleep = ["sleep", "1.5" if pages else "600"]
+    with subprocess.Popen(sleep, stdin=subprocess.PIPE) as child:
+        try:
+            if pages:
+                assert isolation._wait(child, job, 0.2, page_seconds=60) == 0
+            else:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    isolation._wait(child, job, 0.2, page_seconds=60)
+        finally:
+            child.kill()
 
 
 def test_what_the_child_started_ends_with_it(tmp_path, monkeypatch):

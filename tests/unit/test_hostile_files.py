@@ -185,7 +185,7 @@ def filled(root):
 def ingested(root, docs):
     data = {
         "name": "test",
-        "ingest": {"sources": [docs.name], "limits": {"memory_mb": 300, "seconds": 60}},
+        "ingest": {"sources": [docs.name], "limits": {"memory_mb": 300}},
         "model": {"base": "package://none/none.gguf"},
     }
     recipe = build(Recipe, data, name="test")

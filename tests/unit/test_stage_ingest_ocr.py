@@ -246,14 +246,3 @@ def test_a_result_with_a_page_out_of_time_is_not_kept():
     assert not parsing._lasts(result("crashed"))
     assert parsing._lasts(result("no_text"))
     assert parsing._lasts(json.dumps({"document": {"title": '"unread":[timeout'}}).encode())
-
-
-def test_time_of_pages_is_no_time_of_the_file(docs, runtime, program):
-    program.write(extra="sleep 2")
-    pages = [PICTURE] * 5
-    (docs / "a.tiff").write_bytes(
-        saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
-    )
-    artifact = run(docs, runtime, limits={"seconds": 4}, ocr={"page_seconds": 20})
-    (document,) = lines(artifact, "documents.jsonl")
-    assert len(document["pages"]) == 5
