@@ -25,14 +25,14 @@ PAGES = 100_000
 
 def objects_as_pdf(objects, trailer=b""):
     """A PDF of hand-written objects; the first is the catalogue."""
-    out, places = b"%PDF-1.7\n", []
+    out, places = bytearray(b"%PDF-1.7\n"), []
     for number, body in enumerate(objects, 1):
         places.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     end = b"trailer\n<</Size %d/Root 1 0 R%s>>\n" % (len(objects) + 1, trailer)
-    return out + head + table + end + b"startxref\n%d\n%%%%EOF\n" % len(out)
+    return bytes(out) + head + table + end + b"startxref\n%d\n%%%%EOF\n" % len(out)
 
 
 def stream(head, body):
@@ -64,10 +64,10 @@ def many_pages():
 
 
 def bomb():
-    """Half a gigabyte of drawing commands in half a megabyte."""
+    """Fifty megabytes of drawing commands in a small file."""
     packer = zlib.compressobj(9)
     block = b"BT /F 9 Tf 9 9 Td (" + b"word " * 200_000 + b") Tj ET\n"
-    packed = b"".join(packer.compress(block) for _ in range(500)) + packer.flush()
+    packed = b"".join(packer.compress(block) for _ in range(50)) + packer.flush()
     font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
     return one_page(stream(b"/Filter/FlateDecode", packed), b"/Font<</F 5 0 R>>", [font])
 

@@ -61,8 +61,9 @@ def test_an_old_program_is_refused(program):
         find_engine(("eng",))
 
 
-def test_a_program_that_cannot_be_started_is_said(program):
-    (program.folder / "tesseract").write_bytes(b"no program")
+def test_a_program_that_does_not_answer_is_said(program, monkeypatch):
+    monkeypatch.setattr("sfta.documents.ocr.tesseract._ASK_SECONDS", 0.5)
+    (program.folder / "tesseract").write_text("#!/bin/sh\nexec sleep 60\n")
     find_engine.cache_clear()
     with pytest.raises(ToolError, match="tesseract does not answer"):
         find_engine(("eng",))
