@@ -87,6 +87,12 @@ def check_archive(raw: bytes, most_bytes: int, *, office: bool) -> None:
                     prolog.feed(chunk)
 
 
+def count_parts(raw: bytes, folder: str) -> int:
+    """How many parts of an archive lie in a folder."""
+    with _opened(raw) as archive:
+        return sum(name.startswith(folder) for name in archive.namelist())
+
+
 def with_content_type(raw: bytes, old: bytes, new: bytes) -> bytes:
     """The archive with a content type replaced in the list of its parts, wherever it matches.
 

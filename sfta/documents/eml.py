@@ -1,11 +1,13 @@
 """E-mail: the message is page 1, the pages of its attachments follow in their order.
 
-An attachment is read by its content like any file. One that cannot be read is left out with
-its name and reason; a mail inside a mail is read to a small depth. Pictures that a message
-shows are not attachments. Nothing a message links to is asked for.
+An attachment is read by its content like any file, pictures and scans by OCR. One that cannot
+be read is left out with its name and reason; a mail inside a mail is read to a small depth.
+Pictures that a message shows between its text are counted and no attachments. Nothing a message
+links to is asked for.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,9 +15,18 @@ from email import policy
 from email.errors import MessageError
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
+from urllib.parse import unquote
 
 from sfta.documents.damage import as_damage
-from sfta.documents.document import Fragment, LeftOut, Page, PageWriter, Parsed, UnreadableError
+from sfta.documents.document import (
+    Fragment,
+    LeftOut,
+    Page,
+    PageWriter,
+    Parsed,
+    Unread,
+    UnreadableError,
+)
 from sfta.documents.html import parse_html
 from sfta.documents.media import EML, decode
 from sfta.documents.parse import ParseOptions, parse
@@ -26,6 +37,7 @@ _SHOWN = ("From", "To", "Cc", "Date")
 _DEEPEST = 3
 _MOST_ATTACHMENTS = 100
 _LONGEST_NAME = 100
+_CID = re.compile(r"""\bcid:([^"'>\s]+)""", re.IGNORECASE)
 _SEALED = frozenset(
     ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 )
@@ -50,7 +62,8 @@ def parse_eml(raw: bytes, options: ParseOptions, depth: int = 0) -> Parsed:
         for number, part in enumerate(_attachments(message), 1):
             _attach(part, number, found, options, depth)
     kept = {name: count for name, count in sorted(found.counts.items()) if count}
-    return Parsed(subject, EML, tuple(found.pages), kept, left_out=tuple(found.left_out))
+    left_out, unread = tuple(found.left_out), tuple(found.unread)
+    return Parsed(subject, EML, tuple(found.pages), kept, left_out=left_out, unread=unread)
 
 
 @dataclass(slots=True)
@@ -60,6 +73,7 @@ class _Found:
     pages: list[Page] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     left_out: list[LeftOut] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
 
 
 def _message(message: EmailMessage, subject: str, counts: Counter[str]) -> Page:
@@ -110,24 +124,34 @@ def _field(message: EmailMessage, name: str) -> str:
 def _attachments(message: EmailMessage) -> Iterator[EmailMessage]:
     """Parts that are no text of the message and no picture in it."""
     body = message.get_body(("html", "plain"))
+    shown = _pictures_shown(body)
     stack = [message]
     while stack:
         part = stack.pop()
         if part.get_content_maintype() == "multipart":
             stack += reversed([p for p in part.iter_parts() if isinstance(p, EmailMessage)])
-        elif part is not body and not _is_other_body(part):
+        elif part is not body and not _is_other_body(part, shown):
             yield part
 
 
-def _is_other_body(part: EmailMessage) -> bool:
+def _pictures_shown(body: MIMEPart | None) -> frozenset[str]:
+    """Content ids of the pictures that an HTML message shows between its text."""
+    if body is None or body.get_content_subtype() != "html":
+        return frozenset()
+    return frozenset(unquote(cid) for cid in _CID.findall(_text(body, Counter())))
+
+
+def _is_other_body(part: EmailMessage, shown: frozenset[str]) -> bool:
     """Whether a part is the message once more in another form, or a picture it shows."""
     if part.is_attachment():
         return False
     kind = part.get_content_type()
     named = bool(part.get_filename())
-    return (kind in ("text/plain", "text/html") and not named) or (
-        part.get_content_maintype() == "image" and part.get("Content-ID") is not None
-    )
+    if kind in ("text/plain", "text/html") and not named:
+        return True
+    # A scan that is only sent along often has an id as well.
+    cid = _field(part, "Content-ID").strip("<> ")
+    return part.get_content_maintype() == "image" and cid in shown
 
 
 def _attach(
@@ -138,7 +162,9 @@ def _attach(
     raw = _bytes(part)
     try:
         _check_attachment(number, depth)
-        read = parse(raw, name, options, depth=depth + 1)
+        # One mail may have as many pages as one document, whatever it carries them in.
+        room = max(options.most_pages - len(found.pages), 0)
+        read = parse(raw, name, replace(options, most_pages=room), depth=depth + 1)
     except UnreadableError as error:
         digest = hashlib.sha256(raw).hexdigest()
         found.left_out.append(LeftOut(name, digest, error.code, str(error)))
@@ -147,6 +173,7 @@ def _attach(
     found.counts.update(read.counts)
     found.left_out += [replace(o, name=f"{name}/{o.name}") for o in read.left_out]
     first = len(found.pages)
+    found.unread += [replace(page, page=first + page.page) for page in read.unread]
     found.pages += [replace(p, number=first + n) for n, p in enumerate(read.pages, 1)]
 
 

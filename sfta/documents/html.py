@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from sfta.documents.document import Fragment, Kind, PageWriter, Parsed
+from sfta.documents.document import PICTURES_LEFT_OUT, Fragment, Kind, PageWriter, Parsed
 from sfta.documents.media import HTML
 from sfta.documents.rows import add_table
 from sfta.documents.spelling import clean, invisible, tricks
@@ -121,6 +121,7 @@ class _Reader(HTMLParser):
         self._end_table()
 
     def _open(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.counts[PICTURES_LEFT_OUT] += tag == "img" and not _is_hidden(attributes)
         if tag in _HEADINGS:
             self._heading = _HEADINGS[tag]
         elif tag in ("ul", "ol"):

@@ -22,6 +22,11 @@ JSON_LINES = "application/jsonl"
 CSV = "text/csv"
 TSV = "text/tab-separated-values"
 PLAIN = "text/plain"
+PNG = "image/png"
+JPEG = "image/jpeg"
+TIFF = "image/tiff"
+WEBP = "image/webp"
+PICTURES = (PNG, JPEG, TIFF, WEBP)
 
 _SUFFIXES = {
     ".pdf": PDF,
@@ -37,14 +42,19 @@ _SUFFIXES = {
     ".csv": CSV,
     **dict.fromkeys((".tsv", ".tab"), TSV),
     ".txt": PLAIN,
+    ".png": PNG,
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe"), JPEG),
+    **dict.fromkeys((".tif", ".tiff"), TIFF),
+    ".webp": WEBP,
 }
 _ARCHIVES = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX, "epub": EPUB}
-_BINARY = frozenset((PDF, *_ARCHIVES.values()))
+_BINARY = frozenset((PDF, *_ARCHIVES.values(), *PICTURES))
 """What no text can be: such a name on a text is that of a saved error page."""
 _TEXTS = frozenset((MARKDOWN, JSON, JSON_LINES, CSV, TSV))
 """Kinds that only the name tells from plain text."""
 _READ = (
-    "PDF, Word, PowerPoint, Excel, EPUB, e-mail, HTML, Markdown, CSV, JSON and text are read"
+    "PDF, Word, PowerPoint, Excel, EPUB, e-mail, HTML, Markdown, CSV, JSON, text and pictures "
+    "(PNG, JPEG, TIFF, WebP) are read"
 )
 
 _HEAD_BYTES = 4096
@@ -52,15 +62,17 @@ _PDF_HEADER_BYTES = 1024  # readers accept rubbish of this length before the hea
 _SIGNATURES = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old office document",
     b"{\\rtf": "a rich text document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"II*\x00": "a picture",
-    b"MM\x00*": "a picture",
+    b"GIF8": "a GIF picture",
     b"\x1f\x8b": "a compressed file",
     b"\x7fELF": "a program",
     b"MZ": "a program",
     b"%!PS": "a PostScript file",
+}
+_PICTURE_SIGNATURES = {
+    b"\x89PNG": PNG,
+    b"\xff\xd8\xff": JPEG,
+    b"II*\x00": TIFF,
+    b"MM\x00*": TIFF,
 }
 _HTML = re.compile(
     rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
@@ -101,6 +113,8 @@ def media_type(raw: bytes, name: str) -> str:
     suffix = PurePosixPath(name).suffix.lower()
     if b"%PDF-" in raw[:_PDF_HEADER_BYTES]:
         return PDF
+    if picture := picture_type(raw):
+        return picture
     known, kind = _archive(raw) if raw.startswith(_ZIP) else ("", _other_kind(raw))
     if known:
         return known
@@ -119,6 +133,13 @@ def is_misnamed(kind: str, name: str) -> bool:
     """Whether the name's ending promises another type than the content is."""
     promised = _SUFFIXES.get(PurePosixPath(name).suffix.lower(), kind)
     return promised != kind
+
+
+def picture_type(head: bytes) -> str:
+    """Media type of a picture that can be read, by its first bytes; else an empty text."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WEBP
+    return next((k for mark, k in _PICTURE_SIGNATURES.items() if head.startswith(mark)), "")
 
 
 def _archive(raw: bytes) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """One file in, one parsed document out: chooses the reader by the content."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from sfta.documents.document import Parsed, UnreadableError
+from sfta.documents.document import PICTURES_LEFT_OUT, Parsed, UnreadableError
 from sfta.documents.media import (
     CSV,
     DOCX,
@@ -14,6 +14,7 @@ from sfta.documents.media import (
     JSON_LINES,
     MARKDOWN,
     PDF,
+    PICTURES,
     PPTX,
     TSV,
     XLSX,
@@ -21,6 +22,7 @@ from sfta.documents.media import (
     is_misnamed,
     media_type,
 )
+from sfta.documents.ocr.setting import Ocr
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ParseOptions:
     drop_hidden: bool = True
     tables: bool = True
     unpacked_bytes: int = 1 << 30
+    ocr: Ocr = field(default_factory=Ocr)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the child process."""
@@ -41,7 +44,7 @@ class ParseOptions:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """``from_json(options.to_json()) == options``."""
-        return cls(**data)
+        return cls(**{**data, "ocr": Ocr.from_json(data["ocr"])})
 
 
 def parse(raw: bytes, name: str, options: ParseOptions, *, depth: int = 0) -> Parsed:
@@ -56,6 +59,10 @@ def parse(raw: bytes, name: str, options: ParseOptions, *, depth: int = 0) -> Pa
         from sfta.documents.pdf.reader import parse_pdf
 
         parsed = parse_pdf(raw, options)
+    elif kind in PICTURES:
+        from sfta.documents.ocr.picture import parse_picture
+
+        parsed = parse_picture(raw, kind, options)
     elif kind == EML:
         from sfta.documents.eml import parse_eml
 
@@ -77,6 +84,8 @@ def parse(raw: bytes, name: str, options: ParseOptions, *, depth: int = 0) -> Pa
 def _check_size(parsed: Parsed, options: ParseOptions) -> None:
     if not any(page.text for page in parsed.pages):
         what = "markup" if parsed.media_type in (HTML, MARKDOWN) else "nothing that is shown"
+        if pictures := parsed.counts.get(PICTURES_LEFT_OUT, 0):
+            what = f"{pictures} pictures, which are read from files of their own only,"
         raise UnreadableError("no_text", f"it holds {what} and no text")
     if len(parsed.pages) > options.most_pages:
         reason = f"it has {len(parsed.pages)} pages, more than ingest.limits.pages allows"

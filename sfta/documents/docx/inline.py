@@ -4,7 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sfta.documents.docx.names import ALTERNATIVES, CHOICE, MATH, MATH_TEXT, number, w
+from sfta.documents.document import PICTURES_LEFT_OUT
+from sfta.documents.docx.names import (
+    ALTERNATIVES,
+    CHOICE,
+    MATH,
+    MATH_TEXT,
+    PICTURES,
+    number,
+    w,
+)
 from sfta.documents.docx.styles import Styles
 from sfta.documents.spelling import superscript
 
@@ -119,6 +128,7 @@ class Runs:
             found.parts.append(label)
         elif child.tag in _BOXES:
             found.boxes.extend(_boxes(child))
+            self._counts[PICTURES_LEFT_OUT] += _pictures(child)
         elif child.tag in _INSIDE:
             self._walk(child, paragraph, found)
 
@@ -181,3 +191,14 @@ def _boxes(element: Any) -> list[Any]:
     for child in element.iterchildren():
         found.extend([child] if child.tag == w("txbxContent") else _boxes(child))
     return found
+
+
+def _pictures(element: Any) -> int:
+    """Pictures in a drawing; what stands in its text boxes is read by itself."""
+    if element.tag in PICTURES:
+        return 1
+    if element.tag == w("txbxContent"):
+        return 0
+    found = [_pictures(child) for child in element.iterchildren()]
+    # Alternatives show the same thing to different programs.
+    return max(found, default=0) if element.tag == ALTERNATIVES else sum(found)

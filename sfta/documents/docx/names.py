@@ -10,6 +10,12 @@ MATH = frozenset(
 )
 ALTERNATIVES = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
 CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
+PICTURES = frozenset(
+    (
+        "{http://schemas.openxmlformats.org/drawingml/2006/main}blip",
+        "{urn:schemas-microsoft-com:vml}imagedata",
+    )
+)
 _OFF = frozenset(("0", "false", "off", "none"))
 
 

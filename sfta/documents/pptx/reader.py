@@ -3,7 +3,7 @@
 Shapes come in the order of the file, which is the one a screen reader follows. Speaker notes
 follow their slide: who opens the file sees them. Slides and shapes that are hidden or lie
 outside the slide are hidden text. Macros, media, comments and embedded files are not looked
-at.
+at. Pictures are counted; a slide that shows nothing else is listed as unread.
 """
 
 from collections import Counter
@@ -20,7 +20,15 @@ from pptx.shapes.picture import Picture
 
 from sfta.documents.archive import check_archive, with_content_type
 from sfta.documents.damage import as_damage
-from sfta.documents.document import Fragment, Page, PageWriter, Parsed, UnreadableError
+from sfta.documents.document import (
+    PICTURES_LEFT_OUT,
+    Fragment,
+    Page,
+    PageWriter,
+    Parsed,
+    Unread,
+    UnreadableError,
+)
 from sfta.documents.media import PPTX
 from sfta.documents.parse import ParseOptions
 from sfta.documents.pptx.texts import add_chart, add_grid, add_text, all_text
@@ -58,7 +66,8 @@ def parse_pptx(raw: bytes, options: ParseOptions) -> Parsed:
         title = usable_title(presentation.core_properties.title or "")
     reader.counts["pages_without_text"] = sum(not page.text for page in pages)
     kept = {name: count for name, count in sorted(reader.counts.items()) if count}
-    return Parsed(title or first_heading(pages), PPTX, pages, kept)
+    unread = tuple(reader.unread)
+    return Parsed(title or first_heading(pages), PPTX, pages, kept, unread=unread)
 
 
 class _Reader:
@@ -66,6 +75,7 @@ class _Reader:
 
     def __init__(self, presentation: Any, options: ParseOptions) -> None:
         self.counts: Counter[str] = Counter()
+        self.unread: list[Unread] = []
         self._options = options
         self._width = presentation.slide_width or 0
         self._height = presentation.slide_height or 0
@@ -86,7 +96,11 @@ class _Reader:
             if shape is not title:
                 self._shape(page, shape)
         self._notes(page, slide)
-        return page.page()
+        made = page.page()
+        if not made.text and any(isinstance(shape, Picture) for shape in shapes):
+            reason = "it shows pictures only, and pictures in presentations are not read"
+            self.unread.append(Unread(number, "no_text", reason))
+        return made
 
     def _shapes(self, shapes: Any, page: PageWriter, *, depth: int) -> Iterator[Any]:
         """Shapes that are shown, those in groups as well."""
@@ -117,7 +131,7 @@ class _Reader:
             drawn = add_chart(page, shape.chart)
             self.counts["charts" if drawn else "charts_left_out"] += 1
         elif isinstance(shape, Picture):
-            self.counts["pictures"] += 1
+            self.counts[PICTURES_LEFT_OUT] += 1
         elif not isinstance(shape, Connector):
             self.counts["embedded_left_out"] += 1
 

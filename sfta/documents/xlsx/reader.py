@@ -1,8 +1,8 @@
 """Reads one Excel workbook: a sheet is a page, its name a heading, its regions are tables.
 
 A formula counts with the value it showed when the file was last saved. Hidden sheets, rows
-and columns are hidden text. Macros, links to other files, pictures and comments are not
-looked at.
+and columns are hidden text. Macros, links to other files and comments are not looked
+at; pictures are counted.
 """
 
 import warnings
@@ -13,9 +13,16 @@ from typing import Any
 
 import openpyxl
 
-from sfta.documents.archive import check_archive
+from sfta.documents.archive import check_archive, count_parts
 from sfta.documents.damage import as_damage
-from sfta.documents.document import Fragment, Page, PageWriter, Parsed, UnreadableError
+from sfta.documents.document import (
+    PICTURES_LEFT_OUT,
+    Fragment,
+    Page,
+    PageWriter,
+    Parsed,
+    UnreadableError,
+)
 from sfta.documents.media import XLSX
 from sfta.documents.parse import ParseOptions
 from sfta.documents.rows import add_table
@@ -24,6 +31,7 @@ from sfta.documents.titles import first_heading, usable_title
 from sfta.documents.xlsx.layout import Layout, read_layouts
 from sfta.documents.xlsx.numbers import shown_value
 
+_PICTURES = "xl/media/"
 _VISIBLE = "visible"
 _NOTE_COLUMNS = 2  # the first is often an empty margin
 
@@ -51,6 +59,7 @@ def parse_xlsx(raw: bytes, options: ParseOptions) -> Parsed:
             for number, sheet in enumerate(_sheets(workbook), 1)
         )
         title = usable_title(workbook.properties.title or "")
+    reader.counts[PICTURES_LEFT_OUT] = count_parts(raw, _PICTURES)
     reader.counts["pages_without_text"] = sum(not page.text for page in pages)
     kept = {name: count for name, count in sorted(reader.counts.items()) if count}
     return Parsed(title or first_heading(pages), XLSX, pages, kept)
