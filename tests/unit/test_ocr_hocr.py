@@ -30,6 +30,13 @@ def test_a_line_in_another_direction_is_not_upright():
     assert not line.upright
 
 
+@pytest.mark.parametrize("slope", [763.0, -756.0])
+def test_a_line_whose_baseline_climbs_is_not_upright(slope):
+    (line,) = read_hocr(hocr(["Close valve"], slope=slope))
+    assert not line.upright
+    assert line.baseline == 340
+
+
 def test_special_letters_are_read_as_they_were_seen():
     (line,) = read_hocr(hocr(["a<b & c>d \u00fc"]))
     assert [word.text for word in line.words] == ["a<b", "&", "c>d", "\u00fc"]

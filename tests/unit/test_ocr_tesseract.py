@@ -152,6 +152,19 @@ def test_a_page_that_reads_badly_is_asked_for_its_upper_side(program):
     assert [("--psm 0" in run) for run in program.runs] == [False, True]
 
 
+@pytest.mark.parametrize(("down", "turn"), [(True, 270), (False, 90)])
+def test_lines_that_run_up_or_down_turn_the_page(program, down, turn):
+    first, last = ("10 10 40 90", "10 100 40 200") if down else ("10 100 40 200", "10 10 40 90")
+    words = "".join(
+        f"<span class='ocrx_word' title='bbox {box}; x_wconf 95'>{text}</span>"
+        for box, text in ((first, "Close"), (last, "valve"))
+    )
+    line = f"<span class='ocr_line' title='bbox 10 10 40 200; baseline 700 -9'>{words}</span>"
+    program.answer(f"<html>{line}</html>")
+    assert read().turn == turn
+    assert len(program.runs) == 2
+
+
 def test_an_unsure_orientation_turns_nothing(program):
     program.answer(hocr(["Close valve"], confidence=30))
     program.orientation(90, confidence=0.5)

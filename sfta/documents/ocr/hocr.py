@@ -18,6 +18,7 @@ _BASELINE = re.compile(rf"baseline {_NUMBER} {_NUMBER}")
 _SIZE = re.compile(rf"x_size {_NUMBER}")
 _CONFIDENCE = re.compile(rf"x_wconf {_NUMBER}")
 _ANGLE = re.compile(rf"textangle {_NUMBER}")
+_STEEP = 1.0
 # XML 1.0 has no place for them, and a misread letter can be one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -63,13 +64,15 @@ def _line(node: ET.Element) -> SeenLine:
     title = node.get("title", "")
     x0, _, x1, bottom = _box(title)
     slope, offset = _pair(_BASELINE.search(title))
+    # A line that runs up or down does not always say its angle, but its baseline climbs.
+    upright = _ANGLE.search(title) is None and abs(slope) < _STEEP
     size = _SIZE.search(title)
     return SeenLine(
         tuple(_words(node)),
         slope,
-        bottom + offset + slope * (x1 - x0) / 2,
+        bottom + offset + slope * (x1 - x0) / 2 if upright else bottom,
         float(size[1]) if size else 0.0,
-        _ANGLE.search(title) is None,
+        upright,
     )
 
 

@@ -7,6 +7,7 @@ find their way back to the page as shown by `PrintedPage.shown`.
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,8 @@ _LEAST_TURN_CONFIDENCE = 2.0
 _LEAST_SLOPE = 0.008
 _MOST_SLOPE = 0.27
 _LEAST_LINES = 3
+_NEARLY = 0.95
+"""Upright and straight lines are worth a few letters: order and boxes come from them."""
 _SAME_SIZE = 0.25
 _BULLETS = frozenset("¢©®°*»•")
 """What Tesseract reads for a printed dot, alone at the beginning of a line."""
@@ -77,6 +80,16 @@ class _Seen:
         """Confident letters: what makes one way of reading better than another."""
         words = [word for line in self.lines for word in line.words]
         return sum(word.confidence * len(word.text) for word in words)
+
+    @property
+    def side(self) -> int:
+        """Degrees with the clock that bring most lines upright where they run up or down."""
+        turns: Counter[int] = Counter()
+        for line in self.lines:
+            down = line.words[-1].box[1] > line.words[0].box[1]
+            turn = 0 if line.upright else (270 if down else 90)
+            turns[turn] += sum(len(word.text) for word in line.words)
+        return turns.most_common(1)[0][0] if turns else 0
 
     @property
     def slope(self) -> float:
@@ -156,16 +169,17 @@ def read_picture(
 def _best(image: Image.Image, reader: _Reader) -> _Seen:
     """As it lies; turned if that reads badly; set straight if its lines are not level."""
     seen = _Seen(reader.text(image))
-    if seen.confidence < _SURE and (turn := reader.turn(image)):
+    turn = seen.side or (reader.turn(image) if seen.confidence < _SURE else 0)
+    if turn:
         turned = image.transpose(_TURNS[turn])
         again = _Seen(reader.text(turned), turn)
-        if again.score > seen.score:
+        if again.score > seen.score * (_NEARLY if seen.side else 1.0):
             image, seen = turned, again
     if _LEAST_SLOPE <= abs(seen.slope) <= _MOST_SLOPE:
         tilt = math.degrees(math.atan(seen.slope))
         level = image.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=255)
         again = _Seen(reader.text(level), seen.turn, tilt)
-        if again.score > seen.score * 0.98:
+        if again.score > seen.score * _NEARLY:
             seen = again
     return seen
 
