@@ -296,8 +296,8 @@ def test_a_page_that_runs_out_of_memory_ends_the_file(message):
     ],
 )
 def test_files_without_usable_text_say_which_way(counts, code, reason):
+    unread = [Unread(number, "no_text", "a picture") for number in (1, 2)]
     with pytest.raises(UnreadableError, match=reason) as error:
-        unread = [Unread(number, "no_text", "a picture") for number in (1, 2)]
         reader._check_text([None, None], reader.Counter(counts), unread, ParseOptions())
     assert error.value.code == code
 
