@@ -304,7 +304,7 @@ def test_files_without_usable_text_say_which_way(counts, code, reason):
 
 
 def test_a_file_of_empty_pages_holds_no_text():
-    with pytest.raises(UnreadableError, match="^its page holds no text$"):
+    with pytest.raises(UnreadableError, match=r"^its page holds no text$"):
         reader._check_text([None], reader.Counter(), [], ParseOptions())
 
 
