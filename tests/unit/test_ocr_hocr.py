@@ -30,11 +30,24 @@ def test_a_line_in_another_direction_is_not_upright():
     assert not line.upright
 
 
-@pytest.mark.parametrize("slope", [763.0, -756.0])
-def test_a_line_whose_baseline_climbs_is_not_upright(slope):
-    (line,) = read_hocr(hocr(["Close valve"], slope=slope))
-    assert not line.upright
-    assert line.baseline == 340
+@pytest.mark.parametrize(
+    ("words", "upright"),
+    [
+        ((("Close", "10 10 40 90"), ("valve", "10 100 40 200")), False),
+        ((("Close", "10 100 40 200"), ("valve", "10 10 40 90")), False),
+        ((("Close", "10 10 40 90"),), False),
+        ((("of", "10 10 40 90"),), True),
+        ((("1", "10 10 20 40"), ("2", "30 10 40 40")), True),
+        ((("Close", "10 10 90 40"), ("valve", "100 20 200 50")), True),
+    ],
+)
+def test_a_line_whose_words_stand_above_one_another_is_not_upright(words, upright):
+    spans = "".join(
+        f"<span class='ocrx_word' title='bbox {box}; x_wconf 95'>{text}</span>"
+        for text, box in words
+    )
+    (line,) = read_hocr(f"<p class='ocr_line' title='bbox 10 10 200 200'>{spans}</p>")
+    assert line.upright is upright
 
 
 def test_special_letters_are_read_as_they_were_seen():

@@ -5,7 +5,7 @@ which paragraphs and headings are told.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -18,7 +18,7 @@ _BASELINE = re.compile(rf"baseline {_NUMBER} {_NUMBER}")
 _SIZE = re.compile(rf"x_size {_NUMBER}")
 _CONFIDENCE = re.compile(rf"x_wconf {_NUMBER}")
 _ANGLE = re.compile(rf"textangle {_NUMBER}")
-_STEEP = 1.0
+_LEAST_LETTERS = 3
 # XML 1.0 has no place for them, and a misread letter can be one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -64,16 +64,29 @@ def _line(node: ET.Element) -> SeenLine:
     title = node.get("title", "")
     x0, _, x1, bottom = _box(title)
     slope, offset = _pair(_BASELINE.search(title))
-    # A line that runs up or down does not always say its angle, but its baseline climbs.
-    upright = _ANGLE.search(title) is None and abs(slope) < _STEEP
+    words = tuple(_words(node))
+    # A line that runs up or down does not always say its angle.
+    upright = _ANGLE.search(title) is None and not _climbs(words)
     size = _SIZE.search(title)
     return SeenLine(
-        tuple(_words(node)),
+        words,
         slope,
         bottom + offset + slope * (x1 - x0) / 2 if upright else bottom,
         float(size[1]) if size else 0.0,
         upright,
     )
+
+
+def _climbs(words: Sequence[SeenWord]) -> bool:
+    """Whether the words stand one above the other, or a single one is taller than wide."""
+    if not words:
+        return False
+    first, last = words[0].box, words[-1].box
+    if len(words) > 1:
+        across = abs(first[0] + first[2] - last[0] - last[2])
+        return abs(first[1] + first[3] - last[1] - last[3]) > across
+    tall = first[3] - first[1] > first[2] - first[0]
+    return tall and len(words[0].text) >= _LEAST_LETTERS
 
 
 def _words(node: ET.Element) -> Iterator[SeenWord]:

@@ -15,7 +15,7 @@ from statistics import median
 
 from PIL import Image
 
-from sfta.documents.document import Code
+from sfta.documents.document import UnreadableError
 from sfta.documents.ocr.hocr import SeenLine, SeenWord, read_hocr
 from sfta.documents.ocr.setting import LOW_CONFIDENCE, Ocr
 from sfta.documents.ocr.tesseract import (
@@ -52,12 +52,8 @@ Placed = tuple[SeenLine, TextLine]
 """A line as the engine saw it, and as it stands on the page."""
 
 
-class UnseenError(Exception):
-    """A page could not be read; the code and the text say why."""
-
-    def __init__(self, code: Code, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
+class UnseenError(UnreadableError):
+    """One page, and not its file, could not be read; the code and the text say why."""
 
 
 @dataclass(frozen=True, slots=True)
