@@ -5,7 +5,7 @@ set -eu
 
 bin=$1 runs=$2 key=$3
 recipe=configs/quickstart/quickstart.yaml
-question='At what discharge temperature does the CX-220 shut down?'
+question='What torque is needed for the oil drain plug?'
 unanswerable='What colour is the drive belt guard of the CX-220?'
 
 "$bin/sfta" run "$recipe" --runs "$runs" --key "$key"

@@ -39,9 +39,6 @@ CMAKE_OPTIONS = (
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_CURL=OFF",
 )
-AMX_HEADER = Path(__file__).with_name("amx_tile.h")
-"""Mends what GCC 12 makes of AMX tiles: a wrong program for the newest Intel servers."""
-
 _STEP = re.compile(r"^\[\s*(\d+/\d+|\d+%)\]")
 _SAY_EVERY = 25
 
@@ -72,13 +69,12 @@ def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
         # make trusts whatever file a killed compiler left behind; ninja does not.
         shutil.rmtree(folder, ignore_errors=True)
     prefix_map = f"-ffile-prefix-map={source}=."
-    flags = f"{prefix_map} -include {AMX_HEADER}"
-    languages = [f"-DCMAKE_C_FLAGS={flags}", f"-DCMAKE_CXX_FLAGS={flags}"]
+    flags = [f"-DCMAKE_C_FLAGS={prefix_map}", f"-DCMAKE_CXX_FLAGS={prefix_map}"]
     generator = ["-G", "Ninja" if ninja else "Unix Makefiles"]
     configure = ["cmake", *generator, "-S", str(source), "-B", str(folder)]
     log_file.unlink(missing_ok=True)
     log.info("building llama.cpp for every CPU variant; once, about five minutes on two cores")
-    _run([*configure, *CMAKE_OPTIONS, *languages], log_file)
+    _run([*configure, *CMAKE_OPTIONS, *flags], log_file)
     _run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)], log_file)
     libraries = sorted((folder / "bin").glob("*.so"))
     if not {"libllama.so", "libggml.so", "libggml-base.so"} <= {p.name for p in libraries}:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json, sync_folder
-from sfta_export import native, sdist, wheel
+from sfta_export import mending, native, sdist, wheel
 
 log = logging.getLogger("sfta")
 DEFAULT_CACHE = Path("~/.cache/sfta")
@@ -115,6 +115,7 @@ def _build(folder: Path, archive: Path | None) -> None:
     work.mkdir(exist_ok=True)
     source = sdist.unpack(sdist.fetch(pinned, work, archive), work / "source")
     llama = source / "vendor" / "llama.cpp"
+    mending.mend(llama)
     libraries = native.build(llama, work / "build", log_file=work / "build.log")
     scratch = work / "result"
     shutil.rmtree(scratch, ignore_errors=True)

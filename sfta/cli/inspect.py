@@ -1,5 +1,6 @@
 """`sfta inspect`: what is inside one artifact."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,8 @@ def command(
     """Verify ARTIFACT file by file, then print its facts and figures.
 
     Of a dataset also: rows, the funnel from candidates to rows, and three rows as training
-    sees them, with the tokens that carry loss marked.
+    sees them, with the tokens that carry loss marked. Of a report the base model against the
+    trained one, and the gates.
 
     Example: sfta inspect runs/generate/0123456789abcdef --rows 5
     """
@@ -66,6 +68,12 @@ def command(
 
         wanted = {"kind": kind, "split": split, "rejected": rejected}
         facts |= look_into(artifact, wanted, rows, model, cache.expanduser(), quiet=as_json)
+    if found.kind == "report" and not as_json:
+        from sfta.cli.report_screen import print_report
+        from sfta.evaluation.config import BASELINE, CANDIDATE
+
+        report = json.loads(found.file("report.json").read_text("utf-8"))
+        print_report(report, (BASELINE, CANDIDATE))
     if as_json:
         print_json(facts)
 

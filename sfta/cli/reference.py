@@ -8,6 +8,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from copy import copy
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -89,7 +90,10 @@ def _context(
 ) -> click.Context:
     # A fixed width: what is written must not depend on the terminal.
     settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
-    return click.Context(command, parent=parent, info_name=name, **settings)
+    # click keeps the help option of a command's first call, whatever group it was below.
+    fresh = copy(command)
+    fresh._help_option = None  # noqa: SLF001
+    return click.Context(fresh, parent=parent, info_name=name, **settings)
 
 
 def _help(context: click.Context) -> str:

@@ -6,11 +6,34 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from archived_folder import archive_bytes, archived_folder
+from device_bundles import install_bundle, install_key
+from knowledge_corpus import corpus_file
+from scripted_answerer import app_server, scripted_answerer, served_app
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.prompt import PromptContract
 from sfta_edge.retriever import Retriever
+from signed_bundles import device_root, first_bundle, second_bundle
+from word_retriever import plain_retriever, pump_knowledge, word_retriever
+
+__all__ = [
+    "app_server",
+    "archive_bytes",
+    "archived_folder",
+    "corpus_file",
+    "device_root",
+    "first_bundle",
+    "install_bundle",
+    "install_key",
+    "plain_retriever",
+    "pump_knowledge",
+    "scripted_answerer",
+    "second_bundle",
+    "served_app",
+    "word_retriever",
+]
 
 CACHE = Path("~/.cache/sfta").expanduser()
 SENTENCES = {

@@ -8,9 +8,8 @@ import tarfile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from archived_folder import FILES, KEY
 from sfta_edge.archive import (
     BLOCK,
     header,
@@ -21,34 +20,6 @@ from sfta_edge.archive import (
 )
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.manifest import FileEntry, Manifest, payload
-from sfta_edge.seal import seal
-
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
-FILES = {
-    "empty": b"",
-    "exact/block": b"x" * BLOCK,
-    "install.sh": b"#!/bin/sh\n",
-    "model/m.gguf": b"w" * 1300,
-    "z/" + "d" * 90 + "/" + "f" * 60: b"long name",
-    "grüße.txt": b"umlauts",
-}
-
-
-@pytest.fixture(name="folder", scope="module")
-def _folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("folder")
-    for name, content in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    seal(root, {"name": "t", "counter": 1}, KEY)
-    return root
-
-
-@pytest.fixture(name="raw", scope="module")
-def _raw(folder, tmp_path_factory):
-    target = tmp_path_factory.mktemp("archive") / "bundle.tar"
-    write_archive(folder, Manifest.read(folder), target)
-    return target.read_bytes()
 
 
 def unpack(raw, target):
@@ -66,8 +37,8 @@ def blocks_of(raw, name):
         return archive.getmember(name).offset
 
 
-def test_what_was_written_is_read_back(raw, tmp_path):
-    unpack(raw, tmp_path / "out")
+def test_what_was_written_is_read_back(archive_bytes, tmp_path):
+    unpack(archive_bytes, tmp_path / "out")
     found = {
         path.relative_to(tmp_path / "out").as_posix(): path.read_bytes()
         for path in payload(tmp_path / "out")
@@ -76,35 +47,35 @@ def test_what_was_written_is_read_back(raw, tmp_path):
     assert found == FILES
 
 
-def test_the_same_folder_gives_the_same_bytes(folder, raw, tmp_path):
-    for path in payload(folder):
+def test_the_same_folder_gives_the_same_bytes(archived_folder, archive_bytes, tmp_path):
+    for path in payload(archived_folder):
         os.utime(path, (1, 1))
-    write_archive(folder, Manifest.read(folder), tmp_path / "again.tar")
-    assert (tmp_path / "again.tar").read_bytes() == raw
+    write_archive(archived_folder, Manifest.read(archived_folder), tmp_path / "again.tar")
+    assert (tmp_path / "again.tar").read_bytes() == archive_bytes
 
 
-def test_other_programs_can_read_it(folder, raw, tmp_path):
-    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+def test_other_programs_can_read_it(archived_folder, archive_bytes, tmp_path):
+    with tarfile.open(fileobj=io.BytesIO(archive_bytes)) as archive:
         members = archive.getmembers()
         assert [m.name for m in members[:2]] == ["manifest.json", "manifest.sig"]
         assert {m.name: m.mode for m in members}["install.sh"] == 0o755
         assert {(m.uid, m.gid, m.mtime) for m in members} == {(0, 0, 0)}
-    (tmp_path / "b.tar").write_bytes(raw)
+    (tmp_path / "b.tar").write_bytes(archive_bytes)
     (tmp_path / "out").mkdir()
     command = ["tar", "-xf", tmp_path / "b.tar", "-C", tmp_path / "out"]
     done = subprocess.run(command, check=True, capture_output=True)
     assert not done.stderr
     assert (tmp_path / "out/grüße.txt").read_bytes() == b"umlauts"
     assert (tmp_path / "out/manifest.json").read_bytes() == (
-        folder / "manifest.json"
+        archived_folder / "manifest.json"
     ).read_bytes()
 
 
-def test_a_changed_file_is_noticed_while_writing(folder, tmp_path):
-    manifest = Manifest.read(folder)
+def test_a_changed_file_is_noticed_while_writing(archived_folder, tmp_path):
+    manifest = Manifest.read(archived_folder)
     entries = tuple(FileEntry(e.path, e.size, "0" * 64) for e in manifest.files)
     with pytest.raises(IntegrityError, match="changed"):
-        write_archive(folder, Manifest("bundle", entries), tmp_path / "b.tar")
+        write_archive(archived_folder, Manifest("bundle", entries), tmp_path / "b.tar")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,9 +107,9 @@ def retyped(raw, name, kind):
         (b"7", "file"),
     ],
 )
-def test_only_regular_files_are_unpacked(raw, tmp_path, kind, word):
+def test_only_regular_files_are_unpacked(archive_bytes, tmp_path, kind, word):
     with pytest.raises(IntegrityError, match=word):
-        unpack(retyped(raw, "model/m.gguf", kind), tmp_path / "out")
+        unpack(retyped(archive_bytes, "model/m.gguf", kind), tmp_path / "out")
     assert not (tmp_path / "out/model").exists()
 
 
@@ -157,9 +128,9 @@ def test_only_regular_files_are_unpacked(raw, tmp_path, kind, word):
         "unlisted",
     ],
 )
-def test_a_member_has_the_name_the_manifest_demands(raw, tmp_path, name):
-    at = blocks_of(raw, "model/m.gguf")
-    moved = raw[:at] + header(name, 1300) + raw[at + BLOCK :]
+def test_a_member_has_the_name_the_manifest_demands(archive_bytes, tmp_path, name):
+    at = blocks_of(archive_bytes, "model/m.gguf")
+    moved = archive_bytes[:at] + header(name, 1300) + archive_bytes[at + BLOCK :]
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(IntegrityError, match=r"should hold model/m\.gguf"):
         unpack(moved, tmp_path / "out")
@@ -237,22 +208,22 @@ def _change_mode(raw):
         (lambda raw: raw.replace(b"umlauts", b"umlautz", 1), "changed: grüße.txt"),
     ],
 )
-def test_an_altered_archive_is_refused(raw, tmp_path, attack, reason):
+def test_an_altered_archive_is_refused(archive_bytes, tmp_path, attack, reason):
     with pytest.raises(IntegrityError, match=reason):
-        unpack(attack(raw), tmp_path / "out")
+        unpack(attack(archive_bytes), tmp_path / "out")
 
 
-def test_an_archive_cut_anywhere_is_refused(raw, tmp_path):
-    for number, length in enumerate(range(0, len(raw), 333)):
+def test_an_archive_cut_anywhere_is_refused(archive_bytes, tmp_path):
+    for number, length in enumerate(range(0, len(archive_bytes), 333)):
         with pytest.raises(IntegrityError):
-            unpack(raw[:length], tmp_path / str(number))
+            unpack(archive_bytes[:length], tmp_path / str(number))
 
 
-def test_a_flipped_bit_anywhere_is_refused(raw, tmp_path):
+def test_a_flipped_bit_anywhere_is_refused(archive_bytes, tmp_path):
     rng = random.Random("bits")
     for number in range(150):
-        damaged = bytearray(raw)
-        damaged[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        damaged = bytearray(archive_bytes)
+        damaged[rng.randrange(len(archive_bytes))] ^= 1 << rng.randrange(8)
         with pytest.raises(IntegrityError):
             unpack(bytes(damaged), tmp_path / str(number))
 
@@ -262,44 +233,21 @@ def test_a_manifest_too_large_is_not_read(tmp_path):
         unpack(header("manifest.json", 1 << 40) + b"x" * BLOCK, tmp_path / "out")
 
 
-@settings(max_examples=200)
-@given(st.binary(max_size=4 * BLOCK))
-def test_any_bytes_are_no_bundle(raw):
-    with pytest.raises(IntegrityError):
-        read_manifest(io.BytesIO(raw), KEY.public_key())
-
-
-@settings(max_examples=200)
-@given(
-    st.lists(st.text("abcdefgh.-_ü", min_size=1, max_size=20), min_size=1, max_size=12),
-    st.integers(0, 2**40),
-)
-def test_a_header_says_name_and_size_to_every_reader(parts, size):
-    name = "/".join(part.strip(".") or "x" for part in parts)
-    try:
-        block = header(name, size)
-    except ConfigError:
-        assert len(name.encode()) > 100
-        return
-    info = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
-    assert (info.name, info.size, info.type) == (name, size, tarfile.REGTYPE)
-
-
 def test_a_name_too_long_is_refused_before_anything_is_written():
     with pytest.raises(ConfigError, match="too long"):
         header("x" * 101, 0)
 
 
-def test_a_file_that_is_already_there_is_never_overwritten(raw, tmp_path):
+def test_a_file_that_is_already_there_is_never_overwritten(archive_bytes, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "install.sh").symlink_to(tmp_path / "outside")
     with pytest.raises(FileExistsError):
-        unpack(raw, out)
+        unpack(archive_bytes, out)
     assert not (tmp_path / "outside").exists()
 
 
-def test_another_key_stops_before_any_file(raw, tmp_path):
+def test_another_key_stops_before_any_file(archive_bytes, tmp_path):
     with pytest.raises(SftaError, match="signature does not match"):
-        read_manifest(io.BytesIO(raw), Ed25519PrivateKey.generate().public_key())
+        read_manifest(io.BytesIO(archive_bytes), Ed25519PrivateKey.generate().public_key())
     assert list(tmp_path.iterdir()) == []

@@ -7,22 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from sfta_edge import engine as engine_module
-from sfta_edge.engine import Engine
-from sfta_edge.errors import ConfigError, IntegrityError
-from sfta_edge.generation import ContextOverflowError, Limits
+from engine_prompts import STORY, chat
+from sfta_edge.generation import Limits
 from sfta_edge.prefill import first_token_scores
-
-STORY = "Write a long story about a pump."
-
-
-def chat(engine, text, system="You are brief."):
-    """A prompt in three segments."""
-    return [
-        engine.tokenize(f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n", True),
-        engine.tokenize(text),
-        engine.tokenize("<|im_end|>\n<|im_start|>assistant\n", True),
-    ]
 
 
 def drained(steps, on_piece=lambda: None):
@@ -188,38 +175,6 @@ def test_memory_is_intact_after_an_interruption(engine):
     assert engine.generate(asked, max_tokens=8).token_ids == expected
 
 
-def test_what_does_not_fit_is_refused_with_its_numbers(engine):
-    with pytest.raises(ContextOverflowError, match=r"250 tokens.* 25 .*256") as caught:
-        engine.generate([5] * 250, max_tokens=25)
-    assert isinstance(caught.value, ConfigError)
-    assert caught.value.hint
-
-
-def test_what_just_fits_is_answered(engine):
-    done = engine.generate([engine.tokenize("the pump ")[0]] * 252, max_tokens=4)
-    assert done.prompt_tokens == 252
-
-
-@pytest.mark.parametrize("prompt", [[], [[]], [[], []]])
-def test_an_empty_prompt_is_refused(engine, prompt):
-    with pytest.raises(ConfigError, match="at least one token"):
-        engine.generate(prompt, max_tokens=1)
-
-
-@pytest.mark.parametrize("token", [-1, 10**6])
-def test_a_token_outside_the_vocabulary_is_refused(engine, token):
-    with pytest.raises(ConfigError, match="not in the vocabulary"):
-        engine.generate([token], max_tokens=1)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"max_tokens": 0}, {"max_tokens": True}, {"max_tokens": 1, "deadline": 0.0}]
-)
-def test_limits_that_mean_nothing_are_refused(engine, wrong):
-    with pytest.raises(ConfigError):
-        engine.generate([1], **wrong)
-
-
 def test_segments_and_flat_ids_are_the_same_prompt(engine):
     asked = chat(engine, "What is steam?")
     flat = [token for segment in asked for token in segment]
@@ -268,140 +223,3 @@ def test_a_threshold_as_a_bias_decides_by_the_score(engine):
         bias = math.log((1 - threshold) / threshold)
         done = engine.generate(asked, max_tokens=1, first_token_bias={token: bias})
         assert (done.token_ids == (token,)) is chosen
-
-
-def test_threads_that_share_an_engine_get_their_own_answers(engine):
-    questions = [f"Count from {n} to {n + 3}." for n in range(1, 5)]
-    expected = [engine.generate(chat(engine, q), max_tokens=5).token_ids for q in questions]
-    found = [None] * len(questions)
-
-    def ask(index):
-        found[index] = engine.generate(chat(engine, questions[index]), max_tokens=5).token_ids
-
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(questions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == expected
-
-
-def test_many_at_once_give_what_each_gives_alone(engine):
-    asked = [chat(engine, f"Name {n} metals and their use.") for n in range(2, 6)]
-    alone = [engine.generate(prompt, max_tokens=8) for prompt in asked]
-    done = []
-    together = engine.generate_many(
-        asked, max_tokens=8, parallel=3, on_done=lambda: done.append(1)
-    )
-    same = sum(a.token_ids == b.token_ids for a, b in zip(alone, together, strict=True))
-    # Batches of another shape add in another order: a near tie may fall the other way.
-    assert same >= len(asked) - 1
-    assert [g.prompt_tokens for g in together] == [g.prompt_tokens for g in alone]
-    assert len(done) == len(asked)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_many_are_dealt_out_to_runs_of_one_thread_each(smollm2_gguf, monkeypatch, threads):
-    sizes = []
-
-    class Watched(engine_module.ParallelRun):
-        def __init__(self, model, prompts, limits, size):
-            sizes.append((len(prompts), *size))
-            super().__init__(model, prompts, limits, size)
-
-    monkeypatch.setattr(engine_module, "ParallelRun", Watched)
-    done = []
-    with Engine(smollm2_gguf, context_tokens=256, threads=threads) as several:
-        asked = [chat(several, f"Count to {n}.") for n in range(2, 7)]
-        alone = [several.generate(prompt, max_tokens=4) for prompt in asked]
-        together = several.generate_many(
-            asked, max_tokens=4, parallel=6, on_done=lambda: done.append(1)
-        )
-    same = sum(a.token_ids == b.token_ids for a, b in zip(alone, together, strict=True))
-    assert same >= len(asked) - 1
-    assert [g.prompt_tokens for g in together] == [g.prompt_tokens for g in alone]
-    assert len(done) == len(asked)
-    expected = {1: [(5, 6, 1)], 2: [(2, 3, 1), (3, 3, 1)], 3: [(1, 2, 1), (2, 2, 1), (2, 2, 1)]}
-    assert sorted(sizes) == expected[threads]
-
-
-def test_a_single_prompt_of_many_has_all_threads(smollm2_gguf, monkeypatch):
-    sizes = []
-
-    class Watched(engine_module.ParallelRun):
-        def __init__(self, model, prompts, limits, size):
-            sizes.append(size)
-            super().__init__(model, prompts, limits, size)
-
-    monkeypatch.setattr(engine_module, "ParallelRun", Watched)
-    with Engine(smollm2_gguf, context_tokens=256, threads=2) as several:
-        several.generate_many([chat(several, "Say yes.")], max_tokens=1)
-    assert sizes == [(8, 2)]
-
-
-def test_many_keep_the_order_with_answers_of_different_length(engine):
-    asked = [chat(engine, "Say yes."), chat(engine, STORY), chat(engine, "Say no.")]
-    together = engine.generate_many(asked, max_tokens=8, parallel=2)
-    alone = [engine.generate(prompt, max_tokens=8) for prompt in asked]
-    assert [g.finish_reason for g in together] == [g.finish_reason for g in alone]
-    assert together[1].finish_reason == "length"
-
-
-def test_many_score_the_first_token_like_one(engine):
-    asked = chat(engine, "Say yes.")
-    token = engine.tokenize("no")[0]
-    one = engine.generate(asked, max_tokens=1, first_token_bias={token: 0.0})
-    (many,) = engine.generate_many([asked], max_tokens=1, first_token_bias={token: 0.0})
-    assert many.first_token_scores[token] == pytest.approx(
-        one.first_token_scores[token], rel=0.05
-    )
-
-
-def test_many_refuse_all_if_one_does_not_fit(engine):
-    with pytest.raises(ContextOverflowError):
-        engine.generate_many([[1, 2], [1] * 250], max_tokens=10)
-
-
-def test_many_of_nothing_is_nothing(engine):
-    assert engine.generate_many([], max_tokens=10) == []
-
-
-def test_many_refuse_no_lanes(engine):
-    with pytest.raises(ConfigError, match="parallel"):
-        engine.generate_many([[1]], max_tokens=1, parallel=0)
-
-
-def test_the_context_is_never_larger_than_the_model_was_trained_for(smollm2_gguf):
-    with Engine(smollm2_gguf, context_tokens=10**6, threads=1) as large:
-        assert large.context_tokens == large.model.trained_context == 8192
-
-
-def test_a_closed_engine_refuses_instead_of_crashing(smollm2_gguf):
-    engine = Engine(smollm2_gguf, context_tokens=64, threads=1)
-    engine.close()
-    engine.close()
-    for use in (
-        lambda: engine.tokenize("x"),
-        lambda: engine.generate([1], max_tokens=1),
-        lambda: engine.logits([1]),
-        lambda: engine.generate_many([[1]], max_tokens=1),
-    ):
-        with pytest.raises(ConfigError, match="closed"):
-            use()
-
-
-def test_weights_that_are_no_numbers_are_an_integrity_error(engine, monkeypatch):
-    rows = np.full(engine.model.token_count, np.nan, dtype=np.float32)
-    monkeypatch.setattr(engine._context, "logits", lambda index: rows)
-    with pytest.raises(IntegrityError, match="no numbers"):
-        engine.generate([1, 2], max_tokens=2)
-
-
-def test_an_embedder_is_no_language_model(embedder_gguf):
-    with pytest.raises(ConfigError, match="cannot write"):
-        Engine(embedder_gguf, threads=1)
-
-
-def test_a_context_without_tokens_is_refused(smollm2_gguf):
-    with pytest.raises(ConfigError, match="context_tokens"):
-        Engine(smollm2_gguf, context_tokens=0)

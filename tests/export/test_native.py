@@ -2,9 +2,7 @@
 
 import logging
 import os
-import platform
 import shutil
-import subprocess
 
 import pytest
 
@@ -148,38 +146,3 @@ def test_the_wheel_is_for_every_cpu_and_for_none_in_particular():
         "-DGGML_BACKEND_DL=ON",
     } <= options
     assert not any("march" in option for option in options)
-
-
-TILES = """
-#include <immintrin.h>
-struct Tiles {
-    unsigned char palette, start, unused[14];
-    unsigned short bytes[16];
-    unsigned char rows[16];
-};
-static inline void load(const Tiles *tiles) { _tile_loadconfig(tiles); }
-void configure() {
-    Tiles tiles = {};
-    tiles.palette = 1;
-    tiles.rows[3] = 113;
-    load(&tiles);
-}
-"""
-
-
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="tiles are a part of x86-64")
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to look at")
-def test_the_compiler_keeps_the_rows_of_a_tile(tmp_path):
-    """GCC 12 alone drops them, and the first tile instruction then ends the process."""
-    (tmp_path / "tiles.cpp").write_text(TILES)
-    command = ["g++", "-O3", "-mamx-tile", "-include", str(native.AMX_HEADER)]
-    command += ["-S", "-o", "-", str(tmp_path / "tiles.cpp")]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "$113," in made
-    assert "ldtilecfg" in made
-
-
-def test_every_file_of_the_runtime_is_compiled_with_the_tile_header(build, tmp_path):
-    build()
-    cache = (tmp_path / "out" / "CMakeCache.txt").read_text()
-    assert cache.count(f"-include {native.AMX_HEADER}") == 2

@@ -1,6 +1,8 @@
 """Generated documents: they hold what the code holds, and go stale visibly."""
 
 import json
+import sys
+from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import click
@@ -194,6 +196,20 @@ def test_the_limits_of_a_value_are_said_in_words(annotation, limits):
 def test_a_value_in_the_reference_reads_back_as_itself(value):
     text = reference._scalar(value)
     assert yaml.safe_load(f"key: {text}\nnext: 1\n") == {"key": value, "next": 1}
+
+
+def test_a_command_that_ran_on_its_own_before_has_the_help_of_its_group(monkeypatch):
+    @click.command()
+    def child():
+        """Do one thing."""
+
+    group = click.Group(
+        "demo", [child], context_settings={"help_option_names": ["-h", "--help"]}
+    )
+    monkeypatch.setitem(sys.modules, "demo_program", SimpleNamespace(cli=group))
+    monkeypatch.setattr(reference, "PROGRAMS", {"demo": "demo_program"})
+    assert CliRunner().invoke(child, ["--help"]).exit_code == 0
+    assert "-h, --help" in command_reference().split("### `demo child`")[1]
 
 
 @pytest.fixture(name="checkout")

@@ -1,3 +1,5 @@
+"""Measures of text and ranking: what counts as the same, as a refusal and as found."""
+
 import re
 import string
 from collections import Counter

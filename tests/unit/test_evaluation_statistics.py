@@ -1,3 +1,5 @@
+"""Intervals, paired differences and resampling of the evaluation."""
+
 from itertools import product
 from math import comb
 

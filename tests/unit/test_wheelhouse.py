@@ -1,60 +1,17 @@
 """The wheels of a bundle: the versions that were measured, hashed, and free to pass on."""
 
 import shutil
-import subprocess
 import sys
-import zipfile
 from importlib.metadata import version
 
 import pytest
 
 from sfta.adapters import wheel_file, wheelhouse
-from sfta.adapters.wheel_file import Wheel, pack_edge, refused_licences
+from sfta.adapters.wheel_file import Wheel, refused_licences
 from sfta_edge.errors import ConfigError, IntegrityError, MissingDependencyError, ToolError
+from wheels_made import write_wheel
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def write_wheel(folder, name, number, *, licence="License-Expression: MIT", files=()):
-    stem = f"{name.replace('-', '_')}-{number}"
-    target = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(target, "w") as archive:
-        metadata = (
-            f"Metadata-Version: 2.4\nName: {name}\nVersion: {number}\n{licence}\n\nText.\n"
-        )
-        for path, text in {f"{stem}.dist-info/METADATA": metadata, **dict(files)}.items():
-            archive.writestr(zipfile.ZipInfo(path), text)
-    return target
-
-
-@pytest.fixture(name="installed")
-def _installed(tmp_path, monkeypatch):
-    """sfta-edge as an installed distribution that needs one other package."""
-    info = tmp_path / "site/sfta_edge-9.9.dist-info"
-    (info / "licenses").mkdir(parents=True)
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.4\nName: sfta-edge\nVersion: 9.9\nLicense-Expression: Apache-2.0\n"
-        "Requires-Dist: jinja2>=3\n"
-        'Requires-Dist: torch; extra == "gpu"\n'
-        'Requires-Dist: nothing-for-us; python_version < "3"\n'
-    )
-    (info / "entry_points.txt").write_text("[console_scripts]\nsfta-edge = sfta_edge.x:main\n")
-    (info / "licenses/LICENSE").write_text("Apache License")
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    return tmp_path
-
-
-LICENCE = "sfta_edge-9.9.dist-info/licenses/LICENSE"
-
-
-@pytest.fixture(name="runtime")
-def _runtime(tmp_path, monkeypatch):
-    """The runtime's wheel, as `make tools` leaves it."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    wheel = write_wheel(folder, "markupsafe", version("markupsafe"))
-    monkeypatch.setattr(wheelhouse.toolchain, "runtime_wheel", lambda cache: wheel)
-    return wheel
 
 
 class FakeIndex:
@@ -81,7 +38,7 @@ class FakeIndex:
                 shutil.copy(path, dest)
 
 
-def test_the_closure_is_pinned_to_what_is_installed(installed):
+def test_the_closure_is_pinned_to_what_is_installed(installed_wheels):
     assert wheelhouse.pins() == [
         f"jinja2=={version('jinja2')}",
         f"markupsafe=={version('markupsafe')}",
@@ -89,14 +46,14 @@ def test_the_closure_is_pinned_to_what_is_installed(installed):
     ]
 
 
-def test_what_is_not_installed_cannot_be_pinned(installed):
-    path = installed / "site/sfta_edge-9.9.dist-info/METADATA"
+def test_what_is_not_installed_cannot_be_pinned(installed_wheels):
+    path = installed_wheels / "site/sfta_edge-9.9.dist-info/METADATA"
     path.write_text(path.read_text() + "Requires-Dist: not-installed-anywhere\n")
     with pytest.raises(MissingDependencyError, match="not-installed-anywhere is not installed"):
         wheelhouse.pins()
 
 
-def test_wheels_are_gathered_once(installed, runtime, tmp_path):
+def test_wheels_are_gathered_once(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex()
     house = wheelhouse.gather([OWN], tmp_path / "cache", download=index)
     assert [wheel.name for wheel in house.wheels] == ["jinja2", "markupsafe", "sfta-edge"]
@@ -107,19 +64,25 @@ def test_wheels_are_gathered_once(installed, runtime, tmp_path):
         assert f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" in text
 
 
-def test_our_own_wheels_are_the_ones_that_were_handed_over(installed, runtime, tmp_path):
+def test_our_own_wheels_are_the_ones_that_were_handed_over(
+    installed_wheels, runtime_package, tmp_path
+):
     house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
-    assert {w.name: w for w in house.wheels}["markupsafe"].sha256 == Wheel.read(runtime).sha256
+    assert {w.name: w for w in house.wheels}["markupsafe"].sha256 == Wheel.read(
+        runtime_package
+    ).sha256
 
 
-def test_every_python_is_asked_for(installed, runtime, tmp_path):
+def test_every_python_is_asked_for(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex()
     wheelhouse.gather(["3.11", "3.12"], tmp_path / "cache", download=index)
     asked = [call[call.index("--python-version") + 1] for call in index.calls]
     assert asked == ["3.11", "3.12"]
 
 
-def test_only_binary_wheels_at_pinned_versions_are_asked_for(installed, runtime, tmp_path):
+def test_only_binary_wheels_at_pinned_versions_are_asked_for(
+    installed_wheels, runtime_package, tmp_path
+):
     index = FakeIndex()
     wheelhouse.gather([OWN], tmp_path / "cache", download=index)
     (call,) = index.calls
@@ -133,7 +96,7 @@ def test_a_python_is_the_factory_s_own_unless_it_is_said():
     assert wheelhouse.pythons_of(["3.13", "3.12", "3.13"]) == ["3.12", "3.13"]
 
 
-def test_a_failed_download_leaves_nothing_behind(installed, runtime, tmp_path):
+def test_a_failed_download_leaves_nothing_behind(installed_wheels, runtime_package, tmp_path):
     def fails(_):
         raise ToolError("no network")
 
@@ -142,35 +105,37 @@ def test_a_failed_download_leaves_nothing_behind(installed, runtime, tmp_path):
     assert list((tmp_path / "cache/wheels").iterdir()) == []
 
 
-def test_a_wheel_that_pip_did_not_bring_is_named(installed, runtime, tmp_path):
+def test_a_wheel_that_pip_did_not_bring_is_named(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex()
     index.leave_out = ("jinja2",)
     with pytest.raises(ToolError, match="pip did not bring jinja2=="):
         wheelhouse.gather([OWN], tmp_path / "cache", download=index)
 
 
-def test_a_wheel_that_was_never_measured_is_refused(installed, runtime, tmp_path):
+def test_a_wheel_that_was_never_measured_is_refused(
+    installed_wheels, runtime_package, tmp_path
+):
     index = FakeIndex()
     index.extra = ("surprise==1.0",)
     with pytest.raises(ToolError, match=r"not installed here: surprise==1\.0"):
         wheelhouse.gather([OWN], tmp_path / "cache", download=index)
 
 
-def test_a_changed_wheel_in_the_cache_is_noticed(installed, runtime, tmp_path):
+def test_a_changed_wheel_in_the_cache_is_noticed(installed_wheels, runtime_package, tmp_path):
     house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
     write_wheel(house.folder, "jinja2", version("jinja2"), licence="License-Expression: BSD")
     with pytest.raises(IntegrityError, match="are not those that were put there"):
         wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
 
 
-def test_a_copyleft_wheel_stops_the_bundle(installed, runtime, tmp_path):
+def test_a_copyleft_wheel_stops_the_bundle(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex(jinja2="License-Expression: AGPL-3.0-or-later")
     with pytest.raises(ConfigError, match=r"is under AGPL-3\.0-or-later"):
         wheelhouse.gather([OWN], tmp_path / "cache", download=index)
 
 
 def test_the_identity_follows_code_versions_and_python(
-    installed, runtime, tmp_path, monkeypatch
+    installed_wheels, runtime_package, tmp_path, monkeypatch
 ):
     first = wheelhouse.identity(["3.11"], tmp_path)
     assert wheelhouse.identity(["3.11"], tmp_path) == first
@@ -245,102 +210,6 @@ def test_what_is_no_wheel_says_so(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(IntegrityError, match="is not a wheel"):
         Wheel.read(path)
-
-
-def test_the_package_is_packed_from_its_installed_files(installed, tmp_path):
-    wheel = pack_edge(tmp_path)
-    assert wheel.name == "sfta_edge-9.9-py3-none-any.whl"
-    again = tmp_path / "again"
-    again.mkdir()
-    assert pack_edge(again).read_bytes() == wheel.read_bytes()
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    for name in ("bundle.py", "schema.sql", "install.sh", "cli/install.py"):
-        assert f"sfta_edge/{name}" in names
-    assert not [name for name in names if "__pycache__" in name]
-    assert Wheel.read(wheel).licence == "Apache-2.0"
-
-
-def test_metadata_under_the_older_name_is_read_too(installed, tmp_path):
-    info = installed / "site/sfta_edge-9.9.dist-info"
-    expected = pack_edge(tmp_path).read_bytes()
-    (info / "METADATA").rename(info / "PKG-INFO")
-    assert pack_edge(tmp_path).read_bytes() == expected
-
-
-def test_the_package_is_packed_with_its_licence(installed, tmp_path):
-    wheel = Wheel.read(pack_edge(tmp_path))
-    assert wheel.licence_files() == {"LICENSE": b"Apache License"}
-
-
-def test_a_checkout_keeps_the_licence_beside_its_project_file(installed, tmp_path):
-    (installed / "site" / LICENCE).unlink()
-    wheel = Wheel.read(pack_edge(tmp_path))
-    assert wheel.licence_files()["LICENSE"].lstrip().startswith(b"Apache License")
-
-
-@pytest.mark.parametrize("beside", ["LICENSE", "pyproject.toml"])
-def test_no_device_gets_code_without_its_licence(installed, tmp_path, monkeypatch, beside):
-    """A licence beside the package alone may be that of anything."""
-    (installed / "site" / LICENCE).unlink()
-    (tmp_path / "place/sfta_edge").mkdir(parents=True)
-    (tmp_path / "place" / beside).write_text("x")
-    monkeypatch.setattr(wheel_file, "_edge_folder", lambda: tmp_path / "place/sfta_edge")
-    with pytest.raises(MissingDependencyError, match="no licence text"):
-        pack_edge(tmp_path)
-    with pytest.raises(MissingDependencyError, match="no licence text"):
-        wheelhouse.identity(["3.11"], tmp_path)
-
-
-def test_another_licence_text_is_another_house(installed, runtime, tmp_path):
-    first = wheelhouse.identity(["3.11"], tmp_path)
-    (installed / "site" / LICENCE).write_text("another")
-    assert wheelhouse.identity(["3.11"], tmp_path) != first
-
-
-@pytest.mark.parametrize("name", ["METADATA", "entry_points.txt"])
-def test_half_an_installation_is_not_packed(installed, tmp_path, name):
-    (installed / "site/sfta_edge-9.9.dist-info" / name).write_text("")
-    with pytest.raises(MissingDependencyError, match="incomplete"):
-        pack_edge(tmp_path)
-
-
-def test_pip_installs_the_packed_package(installed, tmp_path):
-    wheel = pack_edge(tmp_path)
-    target = tmp_path / "target"
-    command = [
-        sys.executable,
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--no-index",
-        "--no-deps",
-        "--quiet",
-    ]
-    done = subprocess.run(
-        [*command, "--target", target, wheel], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    code = "import sfta_edge.manifest; print(sfta_edge.__file__)"
-    ran = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": str(target)},
-    )
-    assert ran.stdout.strip() == str(target / "sfta_edge/__init__.py")
-    assert (target / "bin/sfta-edge").exists()
-
-
-def test_without_the_package_there_is_nothing_to_pack(tmp_path, monkeypatch):
-    def absent(name):
-        raise wheel_file.PackageNotFoundError(name)
-
-    monkeypatch.setattr(wheel_file, "distribution", absent)
-    with pytest.raises(MissingDependencyError, match="sfta-edge is not installed"):
-        pack_edge(tmp_path)
 
 
 def test_pip_s_own_words_are_the_error():

@@ -1,0 +1,26 @@
+"""Fixtures that several modules of this folder share."""
+
+from bundle_inputs import bundle_job, bundle_recipe, known_licences, wheel_house
+from called_program import call_program, corpus_artifact, logging_as_before, recipe_folder
+from chunk_jobs import word_tokens
+from counting_stages import stage_runtime
+from evaluated_models import evaluation_world
+from packaged_base import packaged
+from wheels_made import installed_wheels, runtime_package
+
+__all__ = [
+    "bundle_job",
+    "bundle_recipe",
+    "call_program",
+    "corpus_artifact",
+    "evaluation_world",
+    "installed_wheels",
+    "known_licences",
+    "logging_as_before",
+    "packaged",
+    "recipe_folder",
+    "runtime_package",
+    "stage_runtime",
+    "wheel_house",
+    "word_tokens",
+]
