@@ -293,12 +293,6 @@ def test_a_broken_part_is_damage_with_a_reason():
     assert refused.value.code == "damaged"
 
 
-def test_a_document_named_otherwise_is_read_and_counted():
-    document = docx.Document()
-    document.add_paragraph("Text.")
-    assert parse(saved(document), "report.pdf", OPTIONS).counts == {"misnamed": 1}
-
-
 def test_an_empty_document_is_no_document():
     with pytest.raises(UnreadableError, match="no text") as refused:
         read(docx.Document())

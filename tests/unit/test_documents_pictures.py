@@ -147,6 +147,12 @@ def test_pictures_of_a_page_of_html_are_counted_unless_hidden():
     assert parse(html, "a.html", READING).counts == {"pictures_left_out": 1}
 
 
+def test_a_word_file_named_otherwise_is_read_and_counted():
+    document = docx.Document()
+    document.add_paragraph("Text.")
+    assert parse(written(document), "report.pdf", READING).counts == {"misnamed": 1}
+
+
 def test_a_picture_named_like_a_document_is_read_and_counted(program):
     parsed = parse(PICTURE, "a.pdf", READING)
     assert parsed.media_type == "image/png"
