@@ -165,7 +165,8 @@ def read_picture(
 def _best(image: Image.Image, reader: _Reader) -> _Seen:
     """As it lies; turned if that reads badly; set straight if its lines are not level."""
     seen = _Seen(reader.text(image))
-    turn = seen.side or (reader.turn(image) if seen.confidence < _SURE else 0)
+    # Lines that were read badly say nothing about the side that is up.
+    turn = (reader.turn(image) if seen.confidence < _SURE else 0) or seen.side
     if turn:
         turned = image.transpose(_TURNS[turn])
         again = _Seen(reader.text(turned), turn)
