@@ -20,6 +20,8 @@ class Source:
     """Version of a remote file; empty when the store gives none."""
     parents: tuple[str, ...] = ()
     """Folder names above the name, nearest last; used when two names are the same."""
+    refused: str = ""
+    """Why it must not be opened; empty for a file like any other."""
 
 
 def is_hidden(name: str) -> bool:

@@ -5,6 +5,7 @@ packages. Local paths need nothing.
 """
 
 import fnmatch
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -65,6 +66,7 @@ def _nothing(pattern: str, root: Path) -> str:
 def _local(pattern: str, root: Path) -> Iterator[Source]:
     path = root / Path(pattern).expanduser()
     if path.is_file():
+        # Named by itself: whoever wrote the recipe may name a link.
         yield _local_source(path, path.parent)
     elif path.is_dir():
         yield from _below(path, "**/*")
@@ -75,18 +77,50 @@ def _local(pattern: str, root: Path) -> Iterator[Source]:
 
 
 def _below(folder: Path, pattern: str) -> Iterator[Source]:
+    inside = folder.resolve()
     for path in sorted(folder.glob(pattern)):
-        if path.is_file() and not is_hidden(path.relative_to(folder).as_posix()):
+        if is_hidden(path.relative_to(folder).as_posix()):
+            continue
+        if refused := _refusal(path, inside):
+            yield _local_source(path, folder, refused)
+        elif path.is_file():
             yield _local_source(path, folder)
 
 
-def _local_source(path: Path, base: Path) -> Source:
+def _refusal(path: Path, folder: Path) -> str:
+    """Why what was found must not be opened; empty for a file or a folder."""
+    if path.is_symlink():
+        target = path.resolve()
+        if not target.is_relative_to(folder):
+            return "it is a link that leads out of its folder"
+        if not target.exists():
+            return "it is a link that leads nowhere"
+        if target.is_dir():
+            return "it is a link to a folder; list that folder in ingest.sources"
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        # Opening a pipe waits for a writer, and a device may never end.
+        return "it is a pipe, a socket or a device and no file"
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return "its name is not written in UTF-8"
+    return ""
+
+
+def _local_source(path: Path, base: Path, refused: str = "") -> Source:
     return Source(
-        path.relative_to(base).as_posix(),
+        _readable(path.relative_to(base).as_posix()),
         str(path),
-        path.stat().st_size,
-        parents=tuple(base.resolve().parts[-3:]),
+        0 if refused else path.stat().st_size,
+        parents=tuple(_readable(part) for part in base.resolve().parts[-3:]),
+        refused=refused,
     )
+
+
+def _readable(name: str) -> str:
+    """The name, with bytes that are no UTF-8 written as numbers."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _excluded(name: str, exclude: Sequence[str]) -> bool:

@@ -25,6 +25,7 @@ def command(as_json: bool) -> None:
         *map(_package, _PACKAGES),
         _package("llama-cpp-python"),
         *map(_tool, _TOOLS),
+        _tesseract(),
         _disk(),
     ]
     if as_json:
@@ -47,6 +48,11 @@ def _package(name: str) -> tuple[str, bool, str]:
 def _tool(name: str) -> tuple[str, bool, str]:
     path = shutil.which(name)
     return name, path is not None, path or "install it with the system's package manager"
+
+
+def _tesseract() -> tuple[str, bool, str]:
+    path = shutil.which("tesseract")
+    return "tesseract", True, path or "not installed; only scans and pictures need it"
 
 
 def _disk() -> tuple[str, bool, str]:

@@ -92,7 +92,7 @@ def _context(
     settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
     # click keeps the help option of a command's first call, whatever group it was below.
     fresh = copy(command)
-    fresh._help_option = None  # noqa: SLF001
+    fresh._help_option = None  # noqa: SLF001 click offers no other way
     return click.Context(fresh, parent=parent, info_name=name, **settings)
 
 

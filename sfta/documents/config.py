@@ -9,6 +9,7 @@ from sfta.core.url import is_url, secret_in
 
 Glob = Annotated[str, Field(min_length=1)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+TesseractModel = Annotated[str, Field(pattern=r"^(?:script/)?[A-Za-z_]+$")]
 Similarity = Annotated[float, Field(ge=0.5, le=1)]
 Twins = Literal["keep", "report", "drop"]
 
@@ -35,10 +36,34 @@ class IngestLimits(Section):
     """Most pages of one document."""
     page_characters: PositiveInt = 200_000
     """Most characters on one page; a page drawn to exhaust memory has more."""
+    unpacked_mb: PositiveInt = 1024
+    """What the parts of an office file or an EPUB may unpack to, in MiB."""
     memory_mb: PositiveInt = 2048
     """Address space that parsing may add to its process, in MiB."""
     seconds: PositiveInt = 900
-    """Wall time and processor time of parsing one file."""
+    """Wall time and processor time of parsing one file; pages under OCR have time of their own,
+    `ingest.ocr.page_seconds`."""
+    megapixels: PositiveInt = 200
+    """Most pixels of one picture, in millions."""
+
+
+class OcrConfig(Section):
+    """How pictures and scanned pages are read, with Tesseract."""
+
+    mode: Literal["off", "auto", "always"] = "auto"
+    """`auto` reads pictures, and the pages of a PDF that show a picture and no text of their own,
+    or only a header over it; without Tesseract these are set aside. `always` reads every page
+    anew and needs Tesseract. `off` reads none."""
+    languages: Annotated[list[TesseractModel], Field(min_length=1)] = ["eng"]
+    """Tesseract's names of languages, as in `[eng, deu]`; each needs its model,
+    `apt-get install tesseract-ocr-deu`."""
+    dpi: Annotated[int, Field(ge=100, le=600)] = 300
+    """Pixels per inch at which pages are read."""
+    page_seconds: PositiveInt = 120
+    """Processor time of reading one page; a page that needs more is set aside."""
+    least_confidence: Annotated[float, Field(ge=0, le=100)] = 60
+    """Pages with a lower mean confidence of their words, 0 to 100, are listed in
+    `flags.jsonl`."""
 
 
 class IngestConfig(Section):
@@ -55,7 +80,8 @@ class IngestConfig(Section):
     tables: Literal["markdown", "text"] = "markdown"
     """Ruled tables of a PDF: as Markdown rows, or as plain lines of text."""
     hidden_text: Literal["drop", "keep"] = "drop"
-    """Text no reader of the page can see: outside the page, transparent, or tiny."""
+    """Text no reader of the page can see: outside the page, transparent, or tiny; in office
+    files hidden text, slides, sheets, rows and columns. Either way the page is flagged."""
     languages: list[Language] = []
     """ISO 639 codes, as in `[en, de]`: a document in another language is set aside, one whose
     language cannot be told stays. Empty: every language."""
@@ -74,6 +100,7 @@ class IngestConfig(Section):
     instructions: Literal["keep", "flag", "drop"] = "flag"
     """Text that commands a model, chat templates, encoded text: `flag` lists it, `drop` takes
     its paragraph out, `keep` does not look."""
+    ocr: OcrConfig = OcrConfig()
     limits: IngestLimits = IngestLimits()
 
 

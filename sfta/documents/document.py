@@ -4,7 +4,7 @@ Standard library only: the process that parses a hostile file loads nothing else
 
 Offsets are characters of the page text. Boxes are PDF points on the page as a viewer shows
 it (rotated and cropped), origin in the top left corner, y growing downwards. Files without a
-page geometry (Markdown, text, HTML) have width and height 0 and no lines.
+page geometry (all but PDF) have width and height 0 and no lines.
 """
 
 import hashlib
@@ -27,7 +27,10 @@ Code = Literal[
     "duplicate",
     "near_duplicate",
     "language",
+    "refused",
 ]
+PICTURES_LEFT_OUT = "pictures_left_out"
+"""Name of the count of pictures that a file shows between its text and that are not read."""
 CODES: tuple[str, ...] = get_args(Code)
 Box = tuple[float, float, float, float]
 
@@ -67,7 +70,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something on a page that was made to deceive a reader or to command a model."""
+    """Text made to deceive a reader or to command a model, or read with little confidence."""
 
     reason: str
     start: int = 0
@@ -90,6 +93,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A page whose text, or a part of it, is not in the document."""
+
+    page: int
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page. Blocks stand in reading order, separated by an empty line of text."""
 
@@ -102,9 +114,11 @@ class Page:
     blocks: tuple[Block, ...] = ()
     flags: tuple[Flag, ...] = ()
     changes: tuple[Change, ...] = ()
+    confidence: float | None = None
+    """Mean confidence of OCR in its words, 0 to 100; None where the text is the file's own."""
 
     def to_json(self) -> dict[str, Any]:
-        """The page as the artifact holds it; flags and changes only where there are any."""
+        """The page as the artifact holds it; the last three only where there is something."""
         record: dict[str, Any] = {
             "number": self.number,
             "text": self.text,
@@ -117,6 +131,8 @@ class Page:
             record["flags"] = [asdict(flag) for flag in self.flags]
         if self.changes:
             record["changes"] = [asdict(change) for change in self.changes]
+        if self.confidence is not None:
+            record["confidence"] = self.confidence
         return record
 
     @classmethod
@@ -131,7 +147,18 @@ class Page:
             tuple(Block(**block) for block in data["blocks"]),
             tuple(Flag(**flag) for flag in data.get("flags", ())),
             tuple(Change(**change) for change in data.get("changes", ())),
+            data.get("confidence"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part of a file that is no part of the document: an attachment nobody can read."""
+
+    name: str
+    sha256: str
+    code: Code
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +173,33 @@ class Parsed:
     """What was removed or repaired on the way, by name."""
     language: str = ""
     """ISO 639 code, `und` if it cannot be told, empty while nobody has looked."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Attachments that could not be read."""
+    unread: tuple[Unread, ...] = ()
+    """Pages that could not be read as a whole."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as it passes between processes."""
-        return {
+        record: dict[str, Any] = {
             "title": self.title,
             "media_type": self.media_type,
             "pages": [page.to_json() for page in self.pages],
             "counts": self.counts,
         }
+        if self.left_out:
+            record["left_out"] = [asdict(part) for part in self.left_out]
+        if self.unread:
+            record["unread"] = [asdict(page) for page in self.unread]
+        return record
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """``from_json(parsed.to_json()) == parsed``."""
         pages = tuple(Page.from_json(page) for page in data["pages"])
-        return cls(data["title"], data["media_type"], pages, data["counts"])
+        left_out = tuple(LeftOut(**part) for part in data.get("left_out", ()))
+        unread = tuple(Unread(**page) for page in data.get("unread", ()))
+        counts = data["counts"]
+        return cls(data["title"], data["media_type"], pages, counts, "", left_out, unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +214,15 @@ class Fragment:
 class PageWriter:
     """Lays blocks one after another into the text of a page and keeps the offsets."""
 
-    def __init__(self, number: int, width: float = 0.0, height: float = 0.0) -> None:
+    def __init__(
+        self,
+        number: int,
+        width: float = 0.0,
+        height: float = 0.0,
+        confidence: float | None = None,
+    ) -> None:
         self._number = number
+        self._confidence = confidence
         self._size = (round(width, 2), round(height, 2))
         self._text: list[str] = []
         self._length = 0
@@ -221,6 +267,7 @@ class PageWriter:
             tuple(self._lines),
             tuple(self._blocks),
             tuple(self._flags),
+            confidence=self._confidence,
         )
 
     def _put(self, text: str) -> None:

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from sfta.documents.document import Fragment, Kind, PageWriter, Parsed
+from sfta.documents.document import PICTURES_LEFT_OUT, Fragment, Kind, PageWriter, Parsed
 from sfta.documents.media import HTML
+from sfta.documents.rows import add_table
 from sfta.documents.spelling import clean, invisible, tricks
 
 _SKIPPED = frozenset(
@@ -120,6 +121,7 @@ class _Reader(HTMLParser):
         self._end_table()
 
     def _open(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.counts[PICTURES_LEFT_OUT] += tag == "img" and not _is_hidden(attributes)
         if tag in _HEADINGS:
             self._heading = _HEADINGS[tag]
         elif tag in ("ul", "ol"):
@@ -194,20 +196,8 @@ class _Reader(HTMLParser):
         self._items, self._lists = [], []
 
     def _end_table(self) -> None:
-        rows = [row for row in self._rows if any(row)]
-        self._rows, self._tables = [], 0
-        width = max((len(row) for row in rows), default=0)
-        if width < 2 or len(rows) < 2:
-            for row in rows:
-                self.page.add("paragraph", [Fragment(" ".join(cell for cell in row if cell))])
-            return
-        rows = [row + [""] * (width - len(row)) for row in rows]
-        keep = [i for i in range(width) if any(row[i] for row in rows)]
-        cells = [[row[i] for i in keep] for row in rows]
-        lines = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in cells]
-        lines.insert(1, "|" + "---|" * len(keep))
-        names = " | ".join(cells[0])
-        self.page.add("table", [Fragment(line, None, "\n") for line in lines], header=names)
+        rows, self._rows, self._tables = self._rows, [], 0
+        add_table(self.page, rows)
 
     def _next_mark(self, attributes: dict[str, str | None]) -> str:
         if not self._lists or self._lists[-1] is None:

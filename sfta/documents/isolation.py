@@ -1,18 +1,22 @@
 """Parses a file in a process of its own, so that a hostile file ends only that process."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sfta.documents.document import Code, Parsed, UnreadableError
+from sfta.documents.ocr.setting import WALL_FACTOR
 from sfta.documents.parse import ParseOptions
 
+_KEPT = ("PATH", "LANG", "TMPDIR", "TESSDATA_PREFIX")
 _STDERR_BYTES = 4096
 _GRACE_SECONDS = 5
 
@@ -24,7 +28,7 @@ class Limits:
     memory_bytes: int
     """Address space on top of the parser itself."""
     seconds: int
-    """Processor time, and wall time but for a short grace."""
+    """Processor time, and wall time but for a short grace and for pages under OCR."""
 
 
 def parse_isolated(
@@ -51,11 +55,15 @@ def parse_to(path: Path, name: str, out: Path, options: ParseOptions, limits: Li
             "path": str(path.resolve()),
             "name": name,
             "out": str(out.resolve()),
+            "beats": str(out.resolve().with_suffix(".beats")),
             "options": options.to_json(),
             "memory_bytes": limits.memory_bytes,
             "seconds": limits.seconds,
         }
-        _run(job, limits.seconds)
+        try:
+            _run(job, limits.seconds, options.ocr.page_seconds)
+        finally:
+            Path(str(job["beats"])).unlink(missing_ok=True)
     return out
 
 
@@ -72,35 +80,61 @@ def read_result(raw: bytes) -> Parsed:
     return Parsed.from_json(data["document"])
 
 
-def _run(job: dict[str, Any], seconds: int) -> None:
+def _run(job: dict[str, Any], seconds: int, page_seconds: int) -> None:
     # -P: a module of this name in the working folder must not take the parser's place.
     command = [sys.executable, "-P", "-m", "sfta.documents.child"]
     with tempfile.TemporaryFile() as errors:
-        try:
-            done = subprocess.run(
-                command,
-                input=json.dumps(job).encode(),
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                timeout=seconds + _GRACE_SECONDS,
-                env=_environment(),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise _timeout(seconds) from None
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=_environment(),
+            # A group of its own: what the child has started ends with it.
+            start_new_session=True,
+        ) as child:
+            try:
+                status = _wait(child, job, seconds + _GRACE_SECONDS, page_seconds)
+            except subprocess.TimeoutExpired:
+                raise _timeout(seconds) from None
+            finally:
+                _end_group(child.pid)
         errors.seek(0, os.SEEK_END)
         errors.seek(max(0, errors.tell() - _STDERR_BYTES))
         tail = errors.read().decode(errors="replace")
-    if done.returncode == 0 and Path(job["out"]).exists():
+    if status == 0 and Path(job["out"]).exists():
         return
-    if done.returncode == -signal.SIGXCPU:
+    if status == -signal.SIGXCPU:
         raise _timeout(seconds)
-    raise _crash(done.returncode, tail)
+    raise _crash(status, tail)
+
+
+def _wait(
+    child: subprocess.Popen[bytes], job: dict[str, Any], seconds: float, page_seconds: int
+) -> int:
+    """Exit status of the child; each page that it has begun to read by OCR earns more time."""
+    started = time.monotonic()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.communicate(json.dumps(job).encode(), timeout=seconds)
+    while child.poll() is None:
+        beats = Path(job["beats"])
+        pages = beats.stat().st_size if beats.exists() else 0
+        left = started + seconds + pages * page_seconds * WALL_FACTOR - time.monotonic()
+        if left <= 0:
+            raise subprocess.TimeoutExpired(child.args, seconds)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=left)
+    return child.returncode
+
+
+def _end_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
     """Only what Python needs: keys and passwords of the parent stay with the parent."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {
         "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path),
         "PYTHONHASHSEED": "0",

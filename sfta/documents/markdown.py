@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sfta.documents.document import Fragment, PageWriter, Parsed
 from sfta.documents.media import MARKDOWN
+from sfta.documents.rows import table_row
 from sfta.documents.spelling import clean, invisible, tricks
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class _Writer:
         rows, self._rows = self._rows, []
         if not rows:
             return
-        lines = [_row(row) for row in rows]
+        lines = [table_row(row) for row in rows]
         lines.insert(1, "|" + "---|" * len(rows[0]))
         names = " | ".join(rows[0])
         self.page.add("table", [Fragment(line, None, "\n") for line in lines], header=names)
@@ -170,7 +171,3 @@ class _Writer:
                 case "html_inline":
                     self.counts["html_left_out"] += 1
         return "".join(pieces)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

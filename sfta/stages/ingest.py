@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sfta.adapters import presidio
@@ -17,7 +17,7 @@ from sfta.documents.config import IngestConfig
 from sfta.documents.document import Code, Parsed, UnreadableError, document_id
 from sfta.documents.particulars import Particulars
 from sfta.recipe import Recipe
-from sfta.stages.parsing import File, parse_files
+from sfta.stages.parsing import File, ocr_of, parse_files
 from sfta.stages.review import Review
 from sfta.stages.sidecars import Sidecars, is_sidecar
 from sfta_edge.errors import ConfigError, MissingDependencyError
@@ -50,6 +50,8 @@ class _Failure:
     sha256: str
     code: Code
     reason: str
+    page: int = 0
+    """Number of the page that is missing from a document; 0 where the file is none."""
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -64,6 +66,7 @@ def run(job: Job[Recipe]) -> Metrics:
     refused = {failure.name for failure in failures}
     wanted = [file for file in files if file.source.name not in refused]
     counts: Counter[str] = Counter()
+    confidences: list[float] = []
     review = Review(config)
     with (job.out / DOCUMENTS).open("wb") as stream:
         for file, read in zip(wanted, _parsed(wanted, job), strict=True):
@@ -71,18 +74,20 @@ def run(job: Job[Recipe]) -> Metrics:
             if isinstance(result, _Failure):
                 failures.append(result)
                 continue
+            failures.extend(_parts_left_out(file, result))
             stream.write(canonical_json(_document(file, result)) + b"\n")
             counts["documents"] += 1
             counts["pages"] += len(result.pages)
             counts["characters"] += sum(len(page.text) for page in result.pages)
             counts.update({f"parse.{name}": n for name, n in result.counts.items()})
-    failures.sort(key=lambda failure: failure.name)
+            confidences += [p.confidence for p in result.pages if p.confidence is not None]
+    failures.sort(key=lambda failure: (failure.name, failure.page))
     _write_quarantine(job.out / QUARANTINE, failures)
     _write_rows(job.out / FLAGS, review.flags)
     _write_rows(job.out / DUPLICATES, review.duplicates)
     if not counts["documents"]:
         raise _nothing_left(failures)
-    return _metrics(counts, failures) | review.metrics()
+    return _metrics(counts, failures) | review.metrics() | _ocr_metrics(config, confidences)
 
 
 def _files(config: IngestConfig, root: Path, runtime: Runtime) -> Iterator[_File]:
@@ -90,13 +95,16 @@ def _files(config: IngestConfig, root: Path, runtime: Runtime) -> Iterator[_File
 
     def read(described: tuple[Source, Particulars]) -> _File:
         source, said = described
-        if source.size > most_bytes:
+        if source.refused or source.size > most_bytes:
             return _File(source, Path(), "", said)
         try:
             path = fetch(source, runtime.cache, most_bytes)
+            return _File(source, path, sha256_file(path)[0], said)
         except TooLargeError:
             return _File(source, Path(), "", said)
-        return _File(source, path, sha256_file(path)[0], said)
+        except OSError as error:
+            refused = f"it cannot be read: {error.strerror or error}"
+            return _File(replace(source, refused=refused), Path(), "", said)
 
     yield from LocalExecutor(_DOWNLOADS).map(read, _described(config, root, runtime))
 
@@ -114,11 +122,13 @@ def _described(
 
 
 def _refused(files: Iterable[_File]) -> Iterator[_Failure]:
-    """Files that are too large, and copies of a file that is already there."""
+    """Files that must not be opened or are too large, and copies of one that is there."""
     first: dict[str, str] = {}
     for file in files:
         name = file.source.name
-        if not file.sha256:
+        if file.source.refused:
+            yield _Failure(name, "", "refused", file.source.refused)
+        elif not file.sha256:
             size = file.source.size / _MEGABYTE
             what = f"{size:.0f} MiB is" if size else "it is a stream of"
             limit = f"{what} more than ingest.limits.file_mb allows"
@@ -151,6 +161,15 @@ def _reviewed(file: _File, parsed: Parsed, review: Review) -> Parsed | _Failure:
         return _Failure(name, file.sha256, error.code, str(error))
 
 
+def _parts_left_out(file: _File, parsed: Parsed) -> Iterator[_Failure]:
+    """Attachments and pages that could not be read; the rest of their file is a document."""
+    name = file.source.name
+    for part in parsed.left_out:
+        yield _Failure(f"{name}/{part.name}", part.sha256, part.code, part.reason)
+    for page in parsed.unread:
+        yield _Failure(name, file.sha256, page.code, page.reason, page.page)
+
+
 def _document(file: _File, parsed: Parsed) -> dict[str, object]:
     name = file.source.name
     return {
@@ -169,7 +188,8 @@ def _document(file: _File, parsed: Parsed) -> dict[str, object]:
 
 def _write_quarantine(path: Path, failures: list[_Failure]) -> None:
     for failure in failures:
-        log.warning("ingest: left out %s: %s", failure.name, failure.reason)
+        where = f", page {failure.page}" if failure.page else ""
+        log.warning("ingest: left out %s%s: %s", failure.name, where, failure.reason)
     _write_rows(path, [asdict(failure) for failure in failures])
 
 
@@ -186,21 +206,37 @@ def _nothing_left(failures: list[_Failure]) -> ConfigError:
 
 
 def _metrics(counts: Counter[str], failures: list[_Failure]) -> Metrics:
-    codes = Counter(failure.code for failure in failures)
+    codes = Counter(failure.code for failure in failures if not failure.page)
     parse = {k.removeprefix("parse."): n for k, n in counts.items() if k.startswith("parse.")}
     return {
         "documents": counts["documents"],
         "pages": counts["pages"],
         "characters": counts["characters"],
-        "quarantined": len(failures),
+        "quarantined": codes.total(),
+        "quarantined_pages": len(failures) - codes.total(),
         "quarantined_by_code": dict(sorted(codes.items())),
         "parse": dict(sorted((k, n) for k, n in parse.items() if k != "characters")),
     }
 
 
+def _ocr_metrics(config: IngestConfig, confidences: list[float]) -> Metrics:
+    """Which engine read how many pages, and how sure it was of them, 0 to 100."""
+    if not confidences:
+        return {}
+    return {
+        "ocr": {
+            "engine": ocr_of(config).engine,
+            "pages": len(confidences),
+            "confidence_lowest": min(confidences),
+            "confidence_mean": round(sum(confidences) / len(confidences), 1),
+        }
+    }
+
+
 def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
-    """Sources that are not there, sidecars that cannot be read, a package that is missing."""
+    """Sources that are not there, sidecars that cannot be read, what is not installed."""
     try:
+        ocr_of(recipe.ingest)
         _described(recipe.ingest, recipe.root, runtime, warn=True)
         if recipe.ingest.redaction == "presidio":
             presidio.require()
@@ -210,12 +246,13 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> list[list[object]]:
-    """Names, digests and particulars of the files: the same documents, the same key."""
+    """Names, digests and particulars of the files, and the OCR engine."""
     files = _files(recipe.ingest, recipe.root, runtime)
-    return [
+    described: list[list[object]] = [
         [f.source.name, f.sha256 or f.source.size, f.said.model_dump(exclude_defaults=True)]
         for f in files
     ]
+    return [*described, ["ocr", ocr_of(recipe.ingest).engine]]
 
 
 STAGE: Stage[Recipe] = Stage(
@@ -224,7 +261,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="documents",
     sections=("ingest",),
     run=run,
-    revision=2,
+    revision=4,
     external=_external,
     check=_check,
 )

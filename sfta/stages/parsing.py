@@ -1,5 +1,6 @@
 """Files to parsed documents, on any executor; a file that is as before is not parsed again."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,16 +13,24 @@ from sfta.core.stage import Runtime
 from sfta.documents.config import IngestConfig
 from sfta.documents.document import Parsed, UnreadableError
 from sfta.documents.isolation import Limits, parse_to, read_result
+from sfta.documents.ocr.setting import Ocr
+from sfta.documents.ocr.tesseract import NoTesseractError, find_engine
 from sfta.documents.parse import ParseOptions
 from sfta_edge.manifest import canonical_json
 
 PARSERS = (
     "charset-normalizer",
     "datasketch",
+    "defusedxml",
+    "lxml",
     "markdown-it-py",
     "matplotlib",
+    "openpyxl",
+    "pillow",
     "py3langid",
     "pymupdf",
+    "python-docx",
+    "python-pptx",
 )
 """Distributions that decide what a parsed document looks like."""
 _MEGABYTE = 1 << 20
@@ -72,6 +81,8 @@ def parse_files(
             drop_running=config.running_lines == "drop",
             drop_hidden=config.hidden_text == "drop",
             tables=config.tables == "markdown",
+            unpacked_bytes=config.limits.unpacked_mb * _MEGABYTE,
+            ocr=ocr_of(config),
         ),
         Limits(config.limits.memory_mb * _MEGABYTE, config.limits.seconds),
         work,
@@ -83,13 +94,42 @@ def parse_files(
             setting.key,
             cache=cache,
             executor=executor_of(runtime),
-            lasting=lambda value: _failure(value) not in _PASSING,
+            lasting=_lasts,
         )
         for value in results:
             try:
                 yield read_result(value)
             except UnreadableError as error:
                 yield error
+
+
+def ocr_of(config: IngestConfig) -> Ocr:
+    """How pictures are read here and now: which engine there is, or what is missing.
+
+    Raises:
+        MissingDependencyError: there is no engine and pages must not go without; says what to
+            install.
+    """
+    wanted = config.ocr
+    languages = tuple(wanted.languages)
+    engine = missing = ""
+    if wanted.mode != "off":
+        try:
+            engine = str(find_engine(languages))
+        except NoTesseractError as error:
+            if wanted.mode == "always":
+                raise
+            missing = str(error)
+    return Ocr(
+        wanted.mode,
+        languages,
+        wanted.dpi,
+        wanted.page_seconds,
+        wanted.least_confidence,
+        config.limits.megapixels * 1_000_000,
+        engine,
+        missing,
+    )
 
 
 def _parse(setting: _Setting, files: Sequence[File]) -> list[bytes]:
@@ -103,6 +143,18 @@ def _parse_one(setting: _Setting, file: File) -> bytes:
     except UnreadableError as error:
         return canonical_json({"failure": {"code": error.code, "reason": str(error)}})
     return done.read_bytes()
+
+
+def _lasts(value: bytes) -> bool:
+    """Whether a result may be kept: no part of it says how busy the machine was."""
+    if _failure(value) in _PASSING:
+        return False
+    # Within a text the quotes would be escaped: only lists of what is missing look like this.
+    if b'"unread":[' not in value and b'"left_out":[' not in value:
+        return True
+    document = json.loads(value)["document"]
+    missing = [*document.get("unread", ()), *document.get("left_out", ())]
+    return not any(part["code"] in _PASSING for part in missing)
 
 
 def _failure(value: bytes) -> str:

@@ -15,6 +15,7 @@ from sfta.documents.document import Flag, Page, Parsed, UnreadableError
 from sfta.documents.edits import edited, left_out, raw_offset
 from sfta.documents.instructions import instructions
 from sfta.documents.language import UNDETERMINED, language_of
+from sfta.documents.ocr.setting import LOW_CONFIDENCE
 from sfta.documents.particulars import Particulars
 from sfta.documents.personal import (
     Find,
@@ -85,7 +86,9 @@ class Review:
             counts.update(edit.kind for edit in edits)
         page = edited(read, edits)
         if self._config.instructions == "keep":
-            return replace(page, flags=())
+            unsure = tuple(flag for flag in page.flags if flag.reason == LOW_CONFIDENCE)
+            rows += [self._row(page, flag, owner) for flag in unsure]
+            return replace(page, flags=unsure)
         dropping = self._config.instructions == "drop"
         found = instructions(page.text)
         rows += [self._row(page, flag, owner) for flag in (*page.flags, *found)]

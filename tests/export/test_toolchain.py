@@ -21,6 +21,7 @@ import pytest
 import sfta_edge
 from sfta_edge.errors import IntegrityError, MissingDependencyError, ToolError
 from sfta_export import toolchain
+from sfta_export.mending import CHANGES
 from sfta_export.sdist import Pin
 
 CMAKE = """
@@ -42,6 +43,7 @@ FILES = {
     "vendor/llama.cpp/convert_hf_to_gguf.py": "print('converter')\n",
     "vendor/llama.cpp/conversion/__init__.py": "",
     "vendor/llama.cpp/gguf-py/gguf/__init__.py": "",
+    f"vendor/llama.cpp/{CHANGES[0].file}": "".join(change.old for change in CHANGES),
 }
 
 

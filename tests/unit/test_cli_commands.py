@@ -140,6 +140,13 @@ def _machine(monkeypatch):
     return build
 
 
+def test_a_machine_without_tesseract_is_ready_for_all_but_scans(machine):
+    machine("tesseract")
+    code, out = call(doctor.command)
+    assert code == 0
+    assert "only scans and pictures need it" in " ".join(out.split())
+
+
 def test_a_machine_that_has_everything_is_ready(machine):
     machine()
     code, out = call(doctor.command)

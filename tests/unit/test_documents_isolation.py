@@ -1,11 +1,15 @@
 """A hostile file ends its own process and nothing else."""
 
+import subprocess
 import sys
+import time
 import zlib
+from pathlib import Path
 
 import pymupdf
 import pytest
 
+from sfta.documents import isolation
 from sfta.documents.document import (
     CODES,
     Block,
@@ -145,6 +149,41 @@ def test_the_child_gets_no_secrets(tmp_path, monkeypatch):
         run(tmp_path, b"text", "a.txt")
     assert "PYTHONPATH" in str(error.value)
     assert "AZURE" not in str(error.value)
+
+
+@pytest.mark.parametrize("pages", [0, 1, 3])
+def test_each_page_under_ocr_earns_time_for_the_file(tmp_path, pages):
+    job = {"beats": str(tmp_path / "beats")}
+    if pages:
+        Path(job["beats"]).write_bytes(b"." * pages)
+    sleep = ["sleep", "1.5" if pages else "600"]
+    with subprocess.Popen(sleep, stdin=subprocess.PIPE) as child:
+        try:
+            if pages:
+                assert isolation._wait(child, job, 0.2, page_seconds=60) == 0
+            else:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    isolation._wait(child, job, 0.2, page_seconds=60)
+        finally:
+            child.kill()
+
+
+def test_what_the_child_started_ends_with_it(tmp_path, monkeypatch):
+    package = tmp_path / "leaving" / "sfta" / "documents"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    (package / "child.py").write_text(
+        "import pathlib, subprocess\n"
+        "started = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(tmp_path / 'started')!r}).write_text(str(started.pid))\n"
+        "started.returncode = 0\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "leaving")])
+    assert refused(tmp_path, b"text", "a.txt") == "crashed"
+    status = Path("/proc", (tmp_path / "started").read_text(), "status")
+    while status.exists() and "zombie" not in status.read_text():
+        time.sleep(0.05)
 
 
 def test_the_parent_lives_on_without_limits(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sfta.core.config import build
 from sfta.documents import child
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
-from sfta.documents.document import Block, Fragment, Page, PageWriter, UnreadableError
+from sfta.documents.document import Block, Fragment, Page, PageWriter, Unread, UnreadableError
 from sfta.documents.html import parse_html
 from sfta.documents.markdown import parse_markdown
 from sfta.documents.parse import ParseOptions
@@ -266,14 +266,16 @@ class DamagedDocument:
 
 def read_damaged(error):
     counts = reader.Counter()
-    page = reader._read(DamagedDocument(error), 0, ParseOptions(), counts)
-    return page, counts
+    unread = []
+    page = reader._read(DamagedDocument(error), 0, ParseOptions(), counts, unread)
+    return page, counts, unread
 
 
 def test_a_page_that_breaks_is_kept_empty_and_counted():
-    page, counts = read_damaged(RuntimeError("code=7: syntax error in content stream"))
+    page, counts, unread = read_damaged(RuntimeError("code=7: syntax error in content"))
     assert page.printed.lines == []
     assert counts["pages_unreadable"] == 1
+    assert unread == [Unread(1, "damaged", "it is damaged")]
 
 
 @pytest.mark.parametrize(
@@ -290,17 +292,25 @@ def test_a_page_that_runs_out_of_memory_ends_the_file(message):
         ({"pages_unreadable": 2}, "damaged", "none of its pages can be read"),
         ({"characters": 10, "unknown_characters": 90}, "no_text", "its fonts do not say"),
         ({"characters": 0, "unknown_characters": 5}, "no_text", "its fonts do not say"),
-        ({"characters": 0}, "no_text", "its 2 pages hold pictures only"),
+        ({"characters": 0}, "no_text", "its 2 pages hold pictures only and no text, and"),
     ],
 )
 def test_files_without_usable_text_say_which_way(counts, code, reason):
     with pytest.raises(UnreadableError, match=reason) as error:
-        reader._check_text([None, None], reader.Counter(counts))
+        reader._check_text(
+            [None, None], reader.Counter(counts), [Unread(1, "no_text", "why")], ParseOptions()
+        )
     assert error.value.code == code
 
 
+def test_a_file_of_empty_pages_holds_no_text():
+    with pytest.raises(UnreadableError, match=r"^its page holds no text$"):
+        reader._check_text([None], reader.Counter(), [], ParseOptions())
+
+
 def test_a_few_unknown_glyphs_do_not_refuse_a_file():
-    reader._check_text([None], reader.Counter({"characters": 100, "unknown_characters": 3}))
+    counts = reader.Counter({"characters": 100, "unknown_characters": 3})
+    reader._check_text([None], counts, [], ParseOptions())
 
 
 # Corners of Markdown and HTML

@@ -562,7 +562,7 @@ def test_a_file_of_pictures_is_refused_with_advice(pdf):
         page.insert_image(page.rect, pixmap=picture)
     code, reason = refused(pdf.tobytes())
     assert code == "no_text"
-    assert reason == "its 2 pages hold pictures only and no text; run OCR on it first"
+    assert reason == ("its 2 pages hold pictures only and no text, and ingest.ocr.mode is off")
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])

@@ -92,14 +92,15 @@ def test_every_file_becomes_a_document_or_a_reason(docs, runtime):
         ("f-short.pdf", "damaged"),
         ("g-empty.txt", "empty"),
         ("h-text.pdf", "damaged"),
-        ("i.docx", "unsupported"),
+        ("i.docx", "damaged"),
         ("j-copy.pdf", "duplicate"),
         ("k-large.txt", "too_large"),
     ]
+    assert {row["page"] for row in quarantine} == {0}
     assert all(row["reason"].startswith(("it", "1 MiB")) for row in quarantine)
     assert artifact.metrics["documents"] == 3
     assert artifact.metrics["quarantined"] == 8
-    assert artifact.metrics["quarantined_by_code"]["damaged"] == 2
+    assert artifact.metrics["quarantined_by_code"]["damaged"] == 3
     assert artifact.metrics["parse"]["encoding_guessed"] == 1
 
 
@@ -123,7 +124,10 @@ def test_a_document_record_holds_pages_lines_and_blocks(docs, runtime):
     ("content", "reason"),
     [
         (pdf(PROSE, **ENCRYPTED), "it is encrypted and asks for a password"),
-        (pdf(picture=True), "its page holds pictures only and no text; run OCR on it first"),
+        (
+            pdf(picture=True),
+            "its page holds pictures only and no text, and ingest.ocr.mode is off",
+        ),
         (b"", "it holds no bytes"),
     ],
     ids=["encrypted", "pictures", "empty"],
@@ -133,7 +137,7 @@ def test_a_single_unreadable_file_is_one_line_with_name_and_reason(
 ):
     (docs / "manual.pdf").write_bytes(content)
     with pytest.raises(ConfigError) as error:
-        run(recipe_for(docs.parent, "docs/manual.pdf"), runtime)
+        run(recipe_for(docs.parent, "docs/manual.pdf", ocr={"mode": "off"}), runtime)
     assert str(error.value) == f"no document could be read: manual.pdf: {reason}"
     assert error.value.exit_code == 2
     assert not list((runtime.runs / "ingest").glob("*")), "no artifact is left"

@@ -100,9 +100,23 @@ def test_all_missing_sources_are_reported_at_once(root):
         list_sources(["one.pdf", "two.pdf"], root)
 
 
-def test_a_pipe_in_a_folder_is_not_read(root):
+def test_a_pipe_in_a_folder_is_listed_and_refused(root):
     os.mkfifo(root / "docs" / "pipe.pdf")
-    assert names(list_sources(["docs"], root)) == ["b.pdf", "deep/c.md"]
+    found = list_sources(["docs"], root)
+    assert names(found) == ["b.pdf", "deep/c.md", "pipe.pdf"]
+    assert [s.refused for s in found] == [
+        "",
+        "",
+        "it is a pipe, a socket or a device and no file",
+    ]
+
+
+def test_a_link_out_of_the_folder_is_refused_unless_it_is_named_itself(root):
+    (root / "docs" / "out.pdf").symlink_to(root / "a.pdf")
+    refused = {s.name: s.refused for s in list_sources(["docs/*.pdf"], root)}
+    assert refused == {"b.pdf": "", "out.pdf": "it is a link that leads out of its folder"}
+    (source,) = list_sources(["docs/out.pdf"], root)
+    assert source.refused == ""
 
 
 def test_a_local_file_is_read_where_it_lies(root, tmp_path):

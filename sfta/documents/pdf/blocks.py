@@ -27,7 +27,7 @@ class Pages:
 
     def write(self, number: int, printed: PrintedPage, groups: Sequence[Group]) -> Page:
         """The page with this number."""
-        writer = PageWriter(number, printed.width, printed.height)
+        writer = PageWriter(number, printed.width, printed.height, printed.confidence)
         for reason in printed.flags:
             writer.flag(reason)
         for index, run in enumerate(_runs(groups, self._is_list(number))):
@@ -135,12 +135,21 @@ def _paragraph(
         if fragments:
             before, glue = join_lines(fragments[-1].text, text, style.words)
             fragments[-1] = Fragment(before, fragments[-1].box, fragments[-1].glue)
-        inner = text[:-1].replace(SOFT_HYPHEN, "") + text[-1:]
-        fragments.append(Fragment(inner, printed.shown(_box(line)), glue))
+        for piece in _pieces(line, printed):
+            inner = piece.text[:-1].replace(SOFT_HYPHEN, "") + piece.text[-1:]
+            fragments.append(Fragment(inner, printed.shown(_box(piece)), glue))
+            glue = " "
     if fragments:
         last = fragments[-1]
         fragments[-1] = Fragment(last.text.rstrip(SOFT_HYPHEN), last.box, last.glue)
     return fragments
+
+
+def _pieces(line: TextLine, printed: PrintedPage) -> Sequence[TextLine]:
+    """The line, or its words where a scan may be tilted and a box must not hold its neighbours."""
+    if printed.confidence is None:
+        return [line]
+    return [TextLine((word,)) for word in line.words]
 
 
 def _items(

@@ -4,6 +4,7 @@ The only contact with PyMuPDF's text model. Coordinates are points on the workin
 page turned so that most of its text is horizontal, origin top left.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -112,11 +113,15 @@ class PrintedPage:
     """Lines in another direction: labels on a margin or an axis. Part of no column."""
     counts: Counter[str] = field(default_factory=Counter)
     flags: list[str] = field(default_factory=list)
-    """Names of what somebody did to hide text."""
+    """Names of what somebody did to hide text, and of what to be careful with."""
+    tilt: float = 0.0
+    """Degrees, against the clock, by which a scanned page was set straight about its middle."""
+    confidence: float | None = None
+    """Of OCR in its words, 0 to 100; None where the text is the file's own."""
 
     def shown(self, box: Box) -> Box:
         """A box of the working page, on the page as a viewer shows it."""
-        x0, y0, x1, y1 = box
+        x0, y0, x1, y1 = self._tilted(box) if self.tilt else box
         match self.turn:
             case 90:
                 return (y0, self.height - x1, y1, self.height - x0)
@@ -124,7 +129,18 @@ class PrintedPage:
                 return (self.width - x1, self.height - y1, self.width - x0, self.height - y0)
             case 270:
                 return (self.width - y1, x0, self.width - y0, x1)
-        return box
+        return (x0, y0, x1, y1)
+
+    def _tilted(self, box: Box) -> Box:
+        """The box at its place before the page was set straight; a word keeps its size."""
+        width, height = self.width, self.height
+        if self.turn in (90, 270):
+            width, height = height, width
+        x, y = (box[0] + box[2] - width) / 2, (box[1] + box[3] - height) / 2
+        sine, cosine = math.sin(math.radians(self.tilt)), math.cos(math.radians(self.tilt))
+        dx = x * cosine - y * sine - x
+        dy = x * sine + y * cosine - y
+        return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
 def read_page(page: Any, *, drop_hidden: bool, most_characters: int) -> PrintedPage:

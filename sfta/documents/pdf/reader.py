@@ -2,49 +2,32 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pymupdf
 
-from sfta.documents.document import Box, Page, Parsed, UnreadableError
+from sfta.documents.document import Parsed, Unread, UnreadableError
 from sfta.documents.media import PDF
+from sfta.documents.ocr.recognition import UnseenError
+from sfta.documents.ocr.scan import read_scan, text_is_drawn
 from sfta.documents.parse import ParseOptions
-from sfta.documents.pdf.blocks import Pages
 from sfta.documents.pdf.bullets import write_bullets
-from sfta.documents.pdf.figures import regions, take_figures
+from sfta.documents.pdf.composition import FoundPage, compose
+from sfta.documents.pdf.figures import regions
 from sfta.documents.pdf.glyphs import PrintedPage, read_page
-from sfta.documents.pdf.grouping import group
-from sfta.documents.pdf.groups import Group, Lines, Typography
-from sfta.documents.pdf.headings import Headings, Outline
-from sfta.documents.pdf.loose import with_loose_tables
-from sfta.documents.pdf.order import columns
+from sfta.documents.pdf.headings import Outline
 from sfta.documents.pdf.running import drop_running_lines
-from sfta.documents.pdf.tables import Note, Table, take_tables
-from sfta.documents.spelling import clean
+from sfta.documents.pdf.tables import Table, take_tables
+from sfta.documents.titles import usable_title
 
 _MUPDF: Any = pymupdf  # its functions carry no types
 _NO_MEMORY = re.compile(r"\b[cm]alloc\b|\brealloc\b|out of memory|bad_alloc", re.IGNORECASE)
 _TAIL_BYTES = 4096
 _UNKNOWN_SHARE = 0.3
 _MOST_PATHS = 20_000
-_JUNK_TITLE = re.compile(
-    r"^(?:untitled|microsoft (?:word|powerpoint|excel).*|(?:slide|document|title|page) ?\d*"
-    r"|.*\.(?:docx?|pptx?|xlsx?|indd|qxd|tex|pdf|rtf|odt|dvi))$",
-    re.IGNORECASE,
-)
 # MuPDF reports damage with its own exceptions and, on some paths, with plain ones.
 _DAMAGE = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, KeyError)
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """One page as it was found."""
-
-    number: int
-    printed: PrintedPage
-    taken: list[Table | Note]
-    places: list[Box]
 
 
 def parse_pdf(raw: bytes, options: ParseOptions) -> Parsed:
@@ -59,18 +42,20 @@ def parse_pdf(raw: bytes, options: ParseOptions) -> Parsed:
     with _open(raw, options) as document:
         counts: Counter[str] = Counter()
         counts["repaired"] = int(document.is_repaired)
+        unread: list[Unread] = []
         found = [
-            _read(document, index, options, counts) for index in range(document.page_count)
+            _read(document, index, options, counts, unread)
+            for index in range(document.page_count)
         ]
-        _check_text(found, counts)
+        _check_text(found, counts, unread, options)
         outline = Outline.of(_outline(document))
         title = _title(document)
     if options.drop_running:
         counts["running_lines"] = drop_running_lines([page.printed for page in found])
-    pages, heading = _write(found, outline, tables=options.tables)
+    pages, heading = compose(found, outline, tables=options.tables)
     counts["pages_without_text"] = sum(not page.text for page in pages)
     kept = {name: count for name, count in sorted(counts.items()) if count}
-    return Parsed(title or heading, PDF, tuple(pages), kept)
+    return Parsed(title or heading, PDF, tuple(pages), kept, unread=tuple(unread))
 
 
 def _open(raw: bytes, options: ParseOptions) -> Any:
@@ -92,7 +77,14 @@ def _open(raw: bytes, options: ParseOptions) -> Any:
     return document
 
 
-def _read(document: Any, index: int, options: ParseOptions, counts: Counter[str]) -> _Raw:
+def _read(
+    document: Any,
+    index: int,
+    options: ParseOptions,
+    counts: Counter[str],
+    unread: list[Unread],
+) -> FoundPage:
+    number = index + 1
     try:
         page = document[index]
         printed = read_page(
@@ -100,6 +92,14 @@ def _read(document: Any, index: int, options: ParseOptions, counts: Counter[str]
         )
         drawings = page.get_cdrawings()
         paths = len(drawings)
+        if text_is_drawn(page, printed, paths, options.ocr):
+            try:
+                printed = read_scan(page, printed, options.ocr)
+            except UnseenError as error:
+                unread.append(Unread(number, error.code, str(error)))
+        if printed.confidence is not None:
+            counts.update(printed.counts)
+            return FoundPage(number, printed, [], [])
         taken = (
             take_tables(page, printed) if options.tables and 2 <= paths <= _MOST_PATHS else []
         )
@@ -110,50 +110,37 @@ def _read(document: Any, index: int, options: ParseOptions, counts: Counter[str]
         if _NO_MEMORY.search(str(error)):
             raise MemoryError from error
         counts["pages_unreadable"] += 1
-        return _Raw(index + 1, PrintedPage(0.0, 0.0, 0, []), [], [])
+        unread.append(Unread(number, "damaged", "it is damaged"))
+        return FoundPage(number, PrintedPage(0.0, 0.0, 0, []), [], [])
     counts.update(printed.counts)
     counts["tables"] += sum(isinstance(item, Table) for item in taken)
-    return _Raw(index + 1, printed, taken, places)
+    return FoundPage(number, printed, taken, places)
 
 
-def _check_text(found: list[_Raw], counts: Counter[str]) -> None:
+def _check_text(
+    found: Sequence[FoundPage],
+    counts: Counter[str],
+    unread: Sequence[Unread],
+    options: ParseOptions,
+) -> None:
     if counts["pages_unreadable"] == len(found):
         raise UnreadableError("damaged", "none of its pages can be read")
     unknown = counts["unknown_characters"]
     if unknown > _UNKNOWN_SHARE * (counts["characters"] + unknown):
         raise UnreadableError(
-            "no_text", "its fonts do not say which letters they draw; run OCR on it first"
+            "no_text",
+            f"its fonts do not say which letters they draw, and {options.ocr.excuse}",
         )
     if counts["characters"] == 0:
         pages = "its page holds" if len(found) == 1 else f"its {len(found)} pages hold"
-        raise UnreadableError(
-            "no_text", f"{pages} pictures only and no text; run OCR on it first"
-        )
-
-
-def _write(found: list[_Raw], outline: Outline, *, tables: bool) -> tuple[list[Page], str]:
-    """Pages, and the first heading of the document."""
-    style = Typography.of([page.printed for page in found])
-    grouped: list[list[Group]] = []
-    for page in found:
-        figures = take_figures(page.printed, page.places, style.body_size)
-        found_columns = columns([*page.printed.lines, *page.taken, *figures])
-        if tables:
-            found_columns = [with_loose_tables(column) for column in found_columns]
-        grouped.append(group(found_columns, style))
-    texts = [
-        (page.number, [g for g in groups if isinstance(g, Lines)])
-        for page, groups in zip(found, grouped, strict=True)
-    ]
-    headings = Headings.of(texts, outline, style)
-    writer = Pages(style, headings)
-    pages = [
-        writer.write(page.number, page.printed, groups)
-        for page, groups in zip(found, grouped, strict=True)
-    ]
-    blocks = ((page, block) for page in pages for block in page.blocks)
-    first = next((p.text[b.start : b.end] for p, b in blocks if b.kind == "heading"), "")
-    return pages, first
+        why = Counter((page.code, page.reason) for page in unread).most_common(1)
+        if not why:
+            raise UnreadableError("no_text", f"{pages} no text")
+        (code, reason), _ = why[0]
+        if not options.ocr.works and code == "no_text":
+            reason = f"{pages} pictures only and no text, and {options.ocr.excuse}"
+            raise UnreadableError("no_text", reason)
+        raise UnreadableError(code, f"{pages} pictures only: {reason}")
 
 
 def _outline(document: Any) -> list[list[Any]]:
@@ -164,5 +151,4 @@ def _outline(document: Any) -> list[list[Any]]:
 
 
 def _title(document: Any) -> str:
-    title = " ".join(clean(str((document.metadata or {}).get("title") or "")).split())
-    return "" if _JUNK_TITLE.match(title) or len(title) > 300 else title
+    return usable_title(str((document.metadata or {}).get("title") or ""))

@@ -1,0 +1,1 @@
+"""Text of pictures and of scanned pages, read by Tesseract."""
