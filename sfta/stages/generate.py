@@ -14,11 +14,14 @@ from sfta.raft.card import is_refusal
 from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
-from sfta.raft.dataset import Search, Setting, add_rejected, build_rows
+from sfta.raft.dataset import Checks, Search, Setting, add_rejected, build_rows
+from sfta.raft.filter_report import filter_report, filters_off
+from sfta.raft.filters import unreadable_reply
+from sfta.raft.leakage import leakage
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
-from sfta.raft.splits import assign_splits, group_of, leakage
+from sfta.raft.splits import assign_splits, group_of
 from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
 from sfta.recipe import Recipe
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
@@ -51,6 +54,8 @@ def run(job: Job[Recipe]) -> Metrics:
     funnel = Funnel()
     candidates = _candidates(job, chunks, funnel)
     rows = _searched(job, candidates, setting, funnel)
+    off = filters_off(config.filters, judged=False)
+    funnel.notes["filters"] = filter_report(funnel.rejected, off)
     sorted_out = reject_by_hand(
         rows, _rejections(job.recipe), (item.candidate.question for item in funnel.rejected)
     )
@@ -95,7 +100,9 @@ def _written(
     unreadable = 0
     for chunk, reply in zip(chunks, replies, strict=True):
         written = read_candidates(reply.text, chunk, teacher.model) if reply.text else []
-        unreadable += written is None
+        if written is None:
+            unreadable += 1
+            add_rejected(funnel, [unreadable_reply(reply.text, chunk.id, teacher.model)])
         found += written or []
     funnel.notes["teacher"] = {**asdict(usage), "unreadable": unreadable}
     return found
@@ -127,7 +134,8 @@ def _searched(
             index.file("knowledge.sqlite"), embedder,
             candidates=job.recipe.retrieval.candidates,
         ) as retriever:  # fmt: skip
-            return build_rows(candidates, setting, searching(retriever.search_many), funnel)
+            search = searching(retriever.search_many)
+            return build_rows(candidates, setting, search, funnel, Checks(embedder.embed))
     finally:
         embedder.close()
 
@@ -154,13 +162,15 @@ def _check(rows: Sequence[Mapping[str, Any]], setting: Setting, funnel: Funnel) 
             hint="Read more documents, or loosen generate.filters.",
         )
     split = setting.config.split
-    found = leakage(rows, setting.config.filters.near_duplicate)
+    documents = {chunk.id: chunk.document_id for chunk in setting.chunks.values()}
+    found = leakage(rows, setting.config.filters.near_duplicate, documents)
     funnel.notes["leakage"] = {**found, "limit": split.leakage_limit}
     share = found["share"]
     if isinstance(share, float) and share > split.leakage_limit:
         raise ConfigError(
             f"{share:.1%} of the held-out rows repeat a question or a quote of train",
-            hint="Use a coarser generate.split.group_by, or lower split.near_duplicate.",
+            hint="Use a coarser generate.split.group_by, lower split.near_duplicate, or set "
+            "split.seen_test lower.",
         )
 
 
@@ -201,7 +211,7 @@ def _rejected(lost: Sequence[Rejected], setting: Setting) -> list[dict[str, Any]
         rejected_row(
             item.candidate,
             item.reason,
-            setting.splits[item.candidate.chunk_id],
+            setting.split_of(item.candidate) or setting.splits[item.candidate.chunk_id],
             group_of(setting.chunks[item.candidate.chunk_id], setting.config.split),
         )
         for item in lost
@@ -254,7 +264,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=4,
+    revision=5,
     external=_external,
     check=_problems,
 )
