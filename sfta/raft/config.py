@@ -15,6 +15,7 @@ from sfta.raft.row_config import (
 )
 
 Text = Annotated[str, Field(min_length=1)]
+FurtherKind = Literal["comparison", "yes_no", "false_premise", "multi_chunk"]
 
 DOCUMENT_FIELDS = ("number", "title", "page", "heading", "text")
 
@@ -67,6 +68,10 @@ class ExtractiveTeacher(Section):
     """Share of the questions in which words are swapped for others of the same meaning."""
     max_uses_per_template: PositiveInt = 24
     """Most accepted rows that one question wording may have, so that none dominates."""
+    further_kinds: list[FurtherKind] = []
+    """Kinds beside those that ask for a part of one quote: `comparison` of two table values,
+    `yes_no`, `false_premise`, and `multi_chunk`, whose answer needs two chunks of one document
+    or of two."""
 
 
 class OpenAITeacher(Section):
