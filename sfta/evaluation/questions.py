@@ -12,7 +12,7 @@ from typing import Any
 from sfta.core.problems import problem_list
 from sfta_edge.errors import ConfigError
 
-_UNANSWERABLE_KINDS = ("near_miss", "unanswerable")
+_UNANSWERABLE_KINDS = ("near_miss", "unanswerable", "written_unanswerable")
 _KEYS = (
     "id",
     "question",

@@ -10,11 +10,13 @@ from sfta.raft.row_config import (
     AnswerConfig,
     ContextConfig,
     FilterConfig,
+    JudgeConfig,
+    QuestionConfig,
     Share,
     SplitConfig,
+    Text,
 )
 
-Text = Annotated[str, Field(min_length=1)]
 FurtherKind = Literal["comparison", "yes_no", "false_premise", "multi_chunk"]
 
 DOCUMENT_FIELDS = ("number", "title", "page", "heading", "text")
@@ -114,7 +116,9 @@ class GenerateConfig(Section):
     """Who writes questions and answers."""
     context: ContextConfig = ContextConfig()
     answer: AnswerConfig = AnswerConfig()
+    questions: QuestionConfig = QuestionConfig()
     filters: FilterConfig = FilterConfig()
+    judge: JudgeConfig = JudgeConfig()
     split: SplitConfig = SplitConfig()
     refusal_share: Share = 0.25
     """Share of all rows whose target is the refusal: near misses fill what paired and

@@ -8,13 +8,16 @@ from sfta.raft.candidate import EXAMPLES_PER_REASON, Rejected
 from sfta.raft.row_config import FilterConfig
 
 FILTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("parse", ("unreadable reply",)),
+    ("parse", ("unreadable reply", "unreadable item")),
     ("length", ("question length", "answer length", "quote length")),
     ("self-containedness", ("not self-contained",)),
     ("quote verbatim", ("quote not in chunk",)),
     ("answer supported by quotes", ("answer not in quote",)),
     ("answer not in question", ("answer in question",)),
-    ("one split", ("quotes of two splits", "more oracle chunks than top_k")),
+    (
+        "oracle chunks",
+        ("quotes of two splits", "more oracle chunks than top_k", "not from two chunks"),
+    ),
     ("one answer", ("ambiguous question",)),
     ("exact duplicate", ("duplicate question",)),
     ("near duplicate", ("near duplicate question",)),

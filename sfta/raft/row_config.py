@@ -7,7 +7,54 @@ from pydantic import Field, PositiveInt, model_validator
 from sfta.core.config import Section
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Text = Annotated[str, Field(min_length=1)]
 Style = Literal["quotes", "concise", "reasons"]
+Kind = Literal[
+    "factoid", "numeric", "table", "procedure", "comparison", "multi_chunk", "yes_no",
+    "unanswerable", "false_premise",
+]  # fmt: skip
+
+
+class QuestionConfig(Section):
+    """Which questions a model is asked for. The rules of the extractive teacher do not read it."""
+
+    kinds: list[Kind] = []
+    """Kinds, in turn; named twice, a kind comes twice as often. `questions_per_chunk` is then the
+    number of all, unanswerable ones too. Empty: the teacher chooses, one quote to a question."""
+    personas: list[Text] = []
+    """Who asks, as in `a night-shift operator`; drawn for each question."""
+    styles: list[Text] = []
+    """How they ask, as in `three words typed into a search box`; drawn for each question."""
+    languages: list[Text] = []
+    """Languages to ask in, by name, whatever that of the document; empty: as the teacher likes."""
+
+
+class JudgeConfig(Section):
+    """A model that checks every question against its source before it becomes a row."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """Address up to and with `/v1`. None: no judge."""
+    model: Text | None = None
+    """Name of the model. Another one than the teacher's: a model finds its own answers good."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; never the key itself."""
+    json_schema: bool = True
+    """Hold the verdict to a JSON schema."""
+    max_output_tokens: PositiveInt = 128
+    """Longest verdict."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 4
+    """Requests in flight."""
+    unreadable: Literal["reject", "keep"] = "reject"
+    """What becomes of a question whose verdict cannot be read. It is counted either way."""
+    self_test: Share = 0.8
+    """Share of planted right pairs it must keep, and of wrong ones it must find, before it
+    judges."""
+
+    @model_validator(mode="after")
+    def _address_and_model(self) -> Self:
+        if (self.base_url is None) != (self.model is None):
+            raise ValueError("a judge needs base_url and model")
+        return self
 
 
 class ContextConfig(Section):

@@ -289,7 +289,7 @@ STAGE = Stage(
     makes="report",
     sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
     check=_check,
 )

@@ -3,34 +3,31 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.card import is_refusal
-from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
+from sfta.raft.config import ExtractiveTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
-from sfta.raft.dataset import Checks, Search, Setting, add_rejected, build_rows
+from sfta.raft.dataset import Checks, Judge, Search, Setting, add_rejected, build_rows
 from sfta.raft.filter_report import filter_report, filters_off
-from sfta.raft.filters import unreadable_reply
 from sfta.raft.leakage import leakage
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
 from sfta.raft.splits import assign_splits, group_of
-from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
 from sfta.recipe import Recipe
+from sfta.stages.asking import endpoint_of
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta.stages.judging import judge_of
+from sfta.stages.written import written_candidates
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
-
-if TYPE_CHECKING:
-    from sfta.adapters.teacher_openai import Endpoint
 
 _BATCH = 256
 
@@ -52,9 +49,10 @@ def run(job: Job[Recipe]) -> Metrics:
         seed=seed,
     )
     funnel = Funnel()
+    judge = judge_of(job.recipe, setting, job.runtime.cache, funnel)
     candidates = _candidates(job, chunks, funnel)
-    rows = _searched(job, candidates, setting, funnel)
-    off = filters_off(config.filters, judged=False)
+    rows = _searched(job, candidates, setting, funnel, judge)
+    off = filters_off(config.filters, judged=judge is not None)
     funnel.notes["filters"] = filter_report(funnel.rejected, off)
     sorted_out = reject_by_hand(
         rows, _rejections(job.recipe), (item.candidate.question for item in funnel.rejected)
@@ -78,50 +76,15 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    return _written(chunks, teacher, job.runtime.cache.expanduser() / "replies", funnel)
-
-
-def _written(
-    chunks: Sequence[CorpusChunk], teacher: OpenAITeacher, folder: Path, funnel: Funnel
-) -> list[Candidate]:
-    """Ask a model about every chunk; what it refuses or garbles is counted."""
-    # Loaded here: the HTTP client is not needed where rules write the questions.
-    from sfta.adapters.teacher_openai import ask_all
-    from sfta.adapters.teacher_replies import ReplyFolder
-
-    prompts = [
-        messages_for(chunk, answerable=teacher.questions_per_chunk,
-                     unanswerable=teacher.unanswerable_per_chunk)
-        for chunk in chunks
-    ]  # fmt: skip
-    schema = SCHEMA if teacher.json_schema else None
-    replies, usage = ask_all(endpoint_of(teacher), prompts, ReplyFolder(folder), schema=schema)
-    found: list[Candidate] = []
-    unreadable = 0
-    for chunk, reply in zip(chunks, replies, strict=True):
-        written = read_candidates(reply.text, chunk, teacher.model) if reply.text else []
-        if written is None:
-            unreadable += 1
-            add_rejected(funnel, [unreadable_reply(reply.text, chunk.id, teacher.model)])
-        found += written or []
-    funnel.notes["teacher"] = {**asdict(usage), "unreadable": unreadable}
-    return found
-
-
-def endpoint_of(teacher: OpenAITeacher) -> "Endpoint":
-    """The teacher's settings as its adapter takes them."""
-    from sfta.adapters.teacher_openai import Endpoint
-
-    return Endpoint(
-        base_url=teacher.base_url, model=teacher.model, api_key_env=teacher.api_key_env,
-        temperature=teacher.temperature, max_output_tokens=teacher.max_output_tokens,
-        concurrency=teacher.concurrency, attempts=teacher.attempts,
-        timeout_seconds=teacher.timeout_seconds, max_total_tokens=teacher.max_total_tokens,
-    )  # fmt: skip
+    return written_candidates(chunks, job.recipe, job.runtime.cache, funnel)
 
 
 def _searched(
-    job: Job[Recipe], candidates: Sequence[Candidate], setting: Setting, funnel: Funnel
+    job: Job[Recipe],
+    candidates: Sequence[Candidate],
+    setting: Setting,
+    funnel: Funnel,
+    judge: Judge | None,
 ) -> list[dict[str, Any]]:
     # Loaded here: `sfta --help` must not wait for llama.cpp.
     from sfta_edge.embedder import Embedder
@@ -135,7 +98,9 @@ def _searched(
             candidates=job.recipe.retrieval.candidates,
         ) as retriever:  # fmt: skip
             search = searching(retriever.search_many)
-            return build_rows(candidates, setting, search, funnel, Checks(embedder.embed))
+            return build_rows(
+                candidates, setting, search, funnel, Checks(embedder.embed, judge)
+            )
     finally:
         embedder.close()
 
@@ -234,6 +199,7 @@ def _metrics(sorted_out: Sorted, funnel: Funnel, coverage: Mapping[str, Any]) ->
         "wordings": funnel.notes["wordings"],
         "retriever": funnel.notes["retriever"],
         "teacher": funnel.notes.get("teacher", {}),
+        "judge": funnel.notes.get("judge", {}),
     }
 
 
@@ -244,12 +210,16 @@ def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
             read_rejections(path)
         except SftaError as error:
             found += f"generate.rejections: {error}".split("\n")
-    teacher = recipe.generate.teacher
-    if isinstance(teacher, ExtractiveTeacher):
+    teacher, judge = recipe.generate.teacher, recipe.generate.judge
+    if isinstance(teacher, ExtractiveTeacher) and judge.model is None:
         return found
     from sfta.adapters.teacher_openai import problems
 
-    return [*found, *problems(endpoint_of(teacher))]
+    if not isinstance(teacher, ExtractiveTeacher):
+        found += problems(endpoint_of(teacher))
+    if judge.model is not None:
+        found += [text.replace("teacher:", "judge:") for text in problems(endpoint_of(judge))]
+    return found
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
