@@ -56,7 +56,7 @@ def messages_for(
 
 def read_candidates(reply: str, chunk: CorpusChunk, teacher: str) -> list[Candidate] | None:
     """Candidates in a reply; None if no JSON object of the right shape is in it."""
-    for data in _objects(reply):
+    for data in json_objects(reply):
         if not isinstance(data.get("answerable"), list):
             continue
         found = [
@@ -90,7 +90,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def json_objects(text: str) -> Iterator[dict[str, Any]]:
     """JSON objects in a text, bare or inside prose and code fences."""
     decoder, at = json.JSONDecoder(), text.find("{")
     while at >= 0:

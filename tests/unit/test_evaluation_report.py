@@ -1,5 +1,6 @@
 import base64
 import csv
+import itertools
 import json
 import random
 import re
@@ -689,3 +690,18 @@ def test_what_is_no_report_is_refused(tmp_path):
         (tmp_path / "report.json").write_text(content)
         with pytest.raises(IntegrityError, match="is not a report"):
             read_report(tmp_path)
+
+
+def test_test_sets_have_lines_of_their_own_where_there_are_two():
+    assert "test set" not in {part["by"] for part in results(evaluation(good))["slices"]}
+    cases = [
+        replace(case, question=replace(case.question, test_set=name))
+        for case, name in zip(
+            CASES, itertools.cycle(["seen documents", "unseen documents"]), strict=False
+        )
+    ]
+    parts = [
+        p for p in results(evaluation(good, cases=cases))["slices"] if p["by"] == "test set"
+    ]
+    assert [part["name"] for part in parts] == ["seen documents", "unseen documents"]
+    assert sum(part["n"] for part in parts) == len(CASES)
