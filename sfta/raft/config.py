@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from sfta.core.config import Section
+from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher, TokenPrice
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -63,37 +64,9 @@ class ExtractiveTeacher(Section):
     """Most accepted rows that one question wording may have, so that none dominates."""
 
 
-class OpenAITeacher(Section):
-    """A model behind an OpenAI-compatible endpoint."""
-
-    kind: Literal["openai"]
-    base_url: Annotated[str, Field(pattern=r"^https?://")]
-    """Address up to and with `/v1`."""
-    model: Annotated[str, Field(min_length=1)]
-    """Name of the model, as the endpoint knows it."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; never the key itself."""
-    questions_per_chunk: PositiveInt = 3
-    """Questions asked for per chunk."""
-    unanswerable_per_chunk: Annotated[int, Field(ge=0)] = 1
-    """On-topic questions per chunk which the chunk must not answer."""
-    json_schema: bool = True
-    """Ask for output that obeys a JSON schema. Turn off for endpoints that refuse it."""
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
-    """Higher varies the wording more."""
-    max_output_tokens: PositiveInt = 1024
-    """Longest reply; a reply cut there is unusable and counted."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 4
-    """Requests in flight."""
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    """Tries of one request before the stage stops; finished replies are kept."""
-    timeout_seconds: PositiveInt = 120
-    """Longest wait for one reply; then the request is tried again."""
-    max_total_tokens: PositiveInt | None = None
-    """Stop asking when prompt and reply tokens together have reached this; none: no limit."""
-
-
-TeacherConfig = Annotated[ExtractiveTeacher | OpenAITeacher, Field(discriminator="kind")]
+TeacherConfig = Annotated[
+    ExtractiveTeacher | OpenAITeacher | GgufTeacher, Field(discriminator="kind")
+]
 
 
 class ContextConfig(Section):
@@ -169,6 +142,10 @@ class GenerateConfig(Section):
 
     teacher: TeacherConfig = ExtractiveTeacher()
     """Who writes questions and answers."""
+    budget: BudgetConfig = BudgetConfig()
+    prices: dict[Text, TokenPrice] = {}
+    """What models cost, by the name in `teacher.model`: a table of {prompt, completion, currency},
+    prices of a million tokens. There are none built in: they would be wrong soon."""
     context: ContextConfig = ContextConfig()
     filters: FilterConfig = FilterConfig()
     split: SplitConfig = SplitConfig()
@@ -182,6 +159,17 @@ class GenerateConfig(Section):
     rejections: str | None = None
     """Rows that a person has turned away: a file that the page of `sfta review` saved; relative
     paths start at the recipe's folder."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs the price of teacher.model in prices")
+        return self
+
+    @property
+    def price(self) -> TokenPrice | None:
+        """What the teacher costs, if the recipe says so."""
+        return self.prices.get(getattr(self.teacher, "model", ""))
 
 
 class SourceTerms(Section):

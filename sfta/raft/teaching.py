@@ -6,6 +6,7 @@ from typing import Any
 
 from sfta.raft.candidate import Candidate
 from sfta.raft.corpus import CorpusChunk
+from sfta_edge.sentences import sentences
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -29,6 +30,8 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 _FENCE = "<<<"
+_QUOTE_WORDS = range(4, 65)
+_LONGEST = {"question": 160, "answer": 80, "quote": 400}  # characters
 _SYSTEM = (
     "You write exam questions for technicians from an excerpt of a manual. Reply with one JSON "
     'object: {"answerable": [{"question", "quote", "answer"}], "unanswerable": [question]}.\n'
@@ -52,6 +55,41 @@ def messages_for(
         f"Write {answerable} answerable and {unanswerable} unanswerable questions."
     )
     return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": user}]
+
+
+def narrow_schema(chunk: CorpusChunk, *, answerable: int, unanswerable: int) -> dict[str, Any]:
+    """The schema for a model whose output is held to it, token by token.
+
+    A quote is one of the chunk's own sentences and comes first, so that a small model asks about
+    what it has quoted; numbers of items and lengths of texts are bounded, so that it ends.
+    """
+    spans = [chunk.text[start:end] for start, end in sentences(chunk.text)]
+    quotes = sorted({span for span in spans if len(span.split()) in _QUOTE_WORDS})
+    short = {name: {"type": "string", "minLength": 1, "maxLength": most}
+             for name, most in _LONGEST.items()}  # fmt: skip
+    item = {
+        "quote": {"enum": quotes} if quotes else short["quote"],
+        "question": short["question"],
+        "answer": short["answer"],
+    }
+    properties = {
+        "answerable": _list_of(_closed(item), min(1, answerable), answerable),
+        "unanswerable": _list_of(short["question"], unanswerable, unanswerable),
+    }
+    return _closed(properties)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list_of(items: dict[str, Any], least: int, most: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
 
 
 def read_candidates(reply: str, chunk: CorpusChunk, teacher: str) -> list[Candidate] | None:
@@ -92,7 +130,8 @@ def _line(text: str) -> str:
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """JSON objects in a text, bare or inside prose and code fences."""
-    decoder, at = json.JSONDecoder(), text.find("{")
+    # Not strict: grammars of llama.cpp let line breaks stand in strings as they are.
+    decoder, at = json.JSONDecoder(strict=False), text.find("{")
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)

@@ -3,15 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.card import is_refusal
-from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
+from sfta.raft.config import ExtractiveTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
 from sfta.raft.dataset import Search, Setting, add_rejected, build_rows
@@ -19,15 +18,12 @@ from sfta.raft.questions import extractive_candidates
 from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
 from sfta.raft.splits import assign_splits, group_of, leakage
-from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
 from sfta.recipe import Recipe
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta.stages.teachers import teacher_content, teacher_problems, written_candidates
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
-
-if TYPE_CHECKING:
-    from sfta.adapters.teacher_openai import Endpoint
 
 _BATCH = 256
 
@@ -73,44 +69,7 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    return _written(chunks, teacher, job.runtime.cache.expanduser() / "replies", funnel)
-
-
-def _written(
-    chunks: Sequence[CorpusChunk], teacher: OpenAITeacher, folder: Path, funnel: Funnel
-) -> list[Candidate]:
-    """Ask a model about every chunk; what it refuses or garbles is counted."""
-    # Loaded here: the HTTP client is not needed where rules write the questions.
-    from sfta.adapters.teacher_openai import ask_all
-    from sfta.adapters.teacher_replies import ReplyFolder
-
-    prompts = [
-        messages_for(chunk, answerable=teacher.questions_per_chunk,
-                     unanswerable=teacher.unanswerable_per_chunk)
-        for chunk in chunks
-    ]  # fmt: skip
-    schema = SCHEMA if teacher.json_schema else None
-    replies, usage = ask_all(endpoint_of(teacher), prompts, ReplyFolder(folder), schema=schema)
-    found: list[Candidate] = []
-    unreadable = 0
-    for chunk, reply in zip(chunks, replies, strict=True):
-        written = read_candidates(reply.text, chunk, teacher.model) if reply.text else []
-        unreadable += written is None
-        found += written or []
-    funnel.notes["teacher"] = {**asdict(usage), "unreadable": unreadable}
-    return found
-
-
-def endpoint_of(teacher: OpenAITeacher) -> "Endpoint":
-    """The teacher's settings as its adapter takes them."""
-    from sfta.adapters.teacher_openai import Endpoint
-
-    return Endpoint(
-        base_url=teacher.base_url, model=teacher.model, api_key_env=teacher.api_key_env,
-        temperature=teacher.temperature, max_output_tokens=teacher.max_output_tokens,
-        concurrency=teacher.concurrency, attempts=teacher.attempts,
-        timeout_seconds=teacher.timeout_seconds, max_total_tokens=teacher.max_total_tokens,
-    )  # fmt: skip
+    return written_candidates(chunks, job.recipe, job.runtime.cache, funnel)
 
 
 def _searched(
@@ -223,29 +182,31 @@ def _metrics(sorted_out: Sorted, funnel: Funnel, coverage: Mapping[str, Any]) ->
         "pages_with_questions": coverage["pages_with_questions"],
         "wordings": funnel.notes["wordings"],
         "retriever": funnel.notes["retriever"],
-        "teacher": funnel.notes.get("teacher", {}),
+        "teacher": {**_noted(funnel, "teacher"), **funnel.facts},
     }
 
 
-def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
+def _noted(funnel: Funnel, name: str) -> dict[str, Any]:
+    note = funnel.notes.get(name)
+    return note if isinstance(note, dict) else {}
+
+
+def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
     found: list[str] = []
     if (path := _rejections(recipe)) is not None:
         try:
             read_rejections(path)
         except SftaError as error:
             found += f"generate.rejections: {error}".split("\n")
-    teacher = recipe.generate.teacher
-    if isinstance(teacher, ExtractiveTeacher):
-        return found
-    from sfta.adapters.teacher_openai import problems
-
-    return [*found, *problems(endpoint_of(teacher))]
+    return [*found, *teacher_problems(recipe, runtime)]
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    """What a person turned away is part of what comes out."""
-    path = _rejections(recipe)
-    return {"rejections": sha256_file(path)[0]} if path is not None and path.is_file() else {}
+    """What a person turned away is part of what comes out, and so is a local teacher."""
+    path, found = _rejections(recipe), teacher_content(recipe)
+    if path is not None and path.is_file():
+        found["rejections"] = sha256_file(path)[0]
+    return found
 
 
 STAGE: Stage[Recipe] = Stage(
@@ -254,7 +215,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=4,
+    revision=5,
     external=_external,
     check=_problems,
 )
