@@ -12,9 +12,11 @@ import asyncio
 import json
 import logging
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import httpx
@@ -80,7 +82,9 @@ def problems(endpoint: Endpoint) -> list[str]:
     """Cheap checks: there is a key or an identity, and the endpoint answers."""
     try:
         headers = asyncio.run(_identity(endpoint).headers())
-        answer = httpx.get(endpoint.url("models"), headers=headers, timeout=10)
+        answer = httpx.get(
+            endpoint.url("models"), headers=headers, timeout=10, verify=_trusted()
+        )
     except SftaError as error:
         return [f"teacher: {error}"]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -88,6 +92,12 @@ def problems(endpoint: Endpoint) -> list[str]:
     if answer.status_code in (401, 403):
         return [f"teacher: {endpoint.base_url} does not accept the key"]
     return []
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Certificates of this machine or of httpx; reading them takes a second on a small one."""
+    return httpx.create_ssl_context()
 
 
 def _identity(endpoint: Endpoint) -> Identity:
@@ -98,15 +108,10 @@ class EndpointTeacher:
     """Asks one endpoint; a `sfta.adapters.teacher_asking.Teacher`."""
 
     def __init__(self, endpoint: Endpoint, clock: Clock | None = None) -> None:
-        """Prepare; nothing is sent.
-
-        Raises:
-            ConfigError: the key's variable is not set.
-            MissingDependencyError: azure-identity is needed and not installed.
-        """
+        """Prepare: no key is needed and nothing is sent yet."""
         self._endpoint = endpoint
         self._clock = clock or SystemClock()
-        self._identity = _identity(endpoint)
+        self._identity: Identity | None = None
         self._dialect = Dialect()
         self._pace: Pace | None = None
         self._client: httpx.AsyncClient | None = None
@@ -124,8 +129,14 @@ class EndpointTeacher:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connections that are used again, one for each request in flight."""
+        """Connections that are used again, one for each request in flight.
+
+        Raises:
+            ConfigError: the key's variable is not set.
+            MissingDependencyError: azure-identity is needed and not installed.
+        """
         endpoint, width = self._endpoint, self.concurrency
+        self._identity = _identity(endpoint)
         self._pace = Pace(
             self._clock,
             requests_per_minute=endpoint.requests_per_minute,
@@ -133,6 +144,7 @@ class EndpointTeacher:
         )
         async with httpx.AsyncClient(
             timeout=endpoint.timeout_seconds,
+            verify=_trusted(),
             limits=httpx.Limits(max_connections=width, max_keepalive_connections=width),
         ) as self._client:
             yield
@@ -173,7 +185,7 @@ class EndpointTeacher:
         )
 
     async def _attempt(self, request: Request) -> Reply | _Setback:
-        headers = await self._identity.headers()
+        headers = await self._identity.headers() if self._identity else {}
         try:
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 answer = await self._post(request, headers)
