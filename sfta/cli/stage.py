@@ -18,7 +18,7 @@ from sfta.cli.options import (
     runtime_options,
 )
 from sfta.cli.screen import print_outcomes
-from sfta.core.stage import Runtime
+from sfta.core.stage import Outcome, Runtime
 from sfta.recipe import Recipe
 from sfta_edge.errors import ConfigError
 
@@ -62,27 +62,28 @@ def _command(name: str) -> click.Command:
         dry_run: bool = False,  # noqa: FBT002 click passes it by name
         **options: Any,
     ) -> None:
-        from sfta.core.stage import Outcome, run_stages, select
-        from sfta.stages.pipeline import stages_of
-
-        settings = read_recipe(recipe, assignments, dataset)
+        settings, runtime = read_recipe(recipe, assignments, dataset), make_runtime(**options)
         if dry_run:
-            _print_estimate(settings, make_runtime(**options), as_json=as_json)
+            _print_estimate(settings, runtime, as_json=as_json)
             return
-        if name == "adopt" and settings.dataset.file is None:
-            raise ConfigError(
-                "there is no file of rows to adopt", hint="Name one with --dataset FILE."
-            )
-        outcomes: list[Outcome] = []
-        run_stages(
-            select(stages_of(settings), name),
-            settings,
-            make_runtime(**options),
-            on_outcome=outcomes.append,
-        )
+        outcomes = _outcomes(name, settings, runtime)
         print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
 
     return run_one
+
+
+def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
+    """Run a stage and what it needs."""
+    from sfta.core.stage import run_stages, select
+    from sfta.stages.pipeline import stages_of
+
+    if name == "adopt" and settings.dataset.file is None:
+        raise ConfigError(
+            "there is no file of rows to adopt", hint="Name one with --dataset FILE."
+        )
+    outcomes: list[Outcome] = []
+    run_stages(select(stages_of(settings), name), settings, runtime, on_outcome=outcomes.append)
+    return outcomes
 
 
 def _dataset_option(name: str) -> Callable[[Any], Any]:
