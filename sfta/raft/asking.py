@@ -14,7 +14,7 @@ from typing import Any
 from sfta.raft.candidate import Candidate, Form, Rejected, Support
 from sfta.raft.corpus import CorpusChunk, key_terms
 from sfta.raft.row_config import Kind, QuestionConfig
-from sfta.raft.teaching import json_objects
+from sfta.raft.teaching import closed, json_objects, list_of, quote_of, short_text
 from sfta_edge.citation import find_quote
 
 UNREADABLE, ONE_CHUNK = "unreadable item", "not from two chunks"
@@ -177,6 +177,23 @@ def messages_of(plan: Plan) -> list[dict[str, str]]:
         {"role": "system", "content": _SYSTEM},
         {"role": "user", "content": "\n".join(parts)},
     ]
+
+
+def narrow_schema(plan: Plan) -> dict[str, Any]:
+    """The schema for a model whose output is held to it, token by token.
+
+    Quotes are sentences of the plan's chunks and come first; numbers of items and lengths of
+    texts are bounded, so that a small model ends.
+    """
+    count, answer = len(plan.orders), short_text("answer")
+    item = {
+        "number": {"enum": list(range(1, count + 1))},
+        "quotes": list_of(quote_of(plan.chunks), 0, 2),
+        "question": short_text("question"), "evidence": {**answer, "minLength": 0},
+        "reason": short_text("reason"), "answer": {**answer, "minLength": 0},
+        "other_answers": list_of(answer, 0, 2),
+    }  # fmt: skip
+    return closed({"items": list_of(closed(item), 1, count)})
 
 
 def _wanted(order: Order) -> str:

@@ -99,6 +99,8 @@ class Funnel:
     """Name of a step and how many were left after it."""
     rejected: list[Rejected] = field(default_factory=list)
     notes: dict[str, object] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    """What is true of this run and not of the dataset, as what came from disk."""
 
     def passed(self, step: str, kept: list[Candidate], lost: list[Rejected]) -> list[Candidate]:
         """Note the outcome of one step and hand on what it kept."""

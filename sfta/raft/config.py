@@ -16,6 +16,7 @@ from sfta.raft.row_config import (
     SplitConfig,
     Text,
 )
+from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher, TokenPrice
 
 FurtherKind = Literal["comparison", "yes_no", "false_premise", "multi_chunk"]
 
@@ -76,37 +77,9 @@ class ExtractiveTeacher(Section):
     or of two."""
 
 
-class OpenAITeacher(Section):
-    """A model behind an OpenAI-compatible endpoint."""
-
-    kind: Literal["openai"]
-    base_url: Annotated[str, Field(pattern=r"^https?://")]
-    """Address up to and with `/v1`."""
-    model: Annotated[str, Field(min_length=1)]
-    """Name of the model, as the endpoint knows it."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; never the key itself."""
-    questions_per_chunk: PositiveInt = 3
-    """Questions asked for per chunk."""
-    unanswerable_per_chunk: Annotated[int, Field(ge=0)] = 1
-    """On-topic questions per chunk which the chunk must not answer."""
-    json_schema: bool = True
-    """Ask for output that obeys a JSON schema. Turn off for endpoints that refuse it."""
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
-    """Higher varies the wording more."""
-    max_output_tokens: PositiveInt = 1024
-    """Longest reply; a reply cut there is unusable and counted."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 4
-    """Requests in flight."""
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    """Tries of one request before the stage stops; finished replies are kept."""
-    timeout_seconds: PositiveInt = 120
-    """Longest wait for one reply; then the request is tried again."""
-    max_total_tokens: PositiveInt | None = None
-    """Stop asking when prompt and reply tokens together have reached this; none: no limit."""
-
-
-TeacherConfig = Annotated[ExtractiveTeacher | OpenAITeacher, Field(discriminator="kind")]
+TeacherConfig = Annotated[
+    ExtractiveTeacher | OpenAITeacher | GgufTeacher, Field(discriminator="kind")
+]
 
 
 class GenerateConfig(Section):
@@ -114,11 +87,16 @@ class GenerateConfig(Section):
 
     teacher: TeacherConfig = ExtractiveTeacher()
     """Who writes questions and answers."""
+    budget: BudgetConfig = BudgetConfig()
+    prices: dict[Text, TokenPrice] = {}
+    """What models cost, by the name in `teacher.model`: a table of {prompt, completion, currency},
+    prices of a million tokens. There are none built in: they would be wrong soon."""
     context: ContextConfig = ContextConfig()
     answer: AnswerConfig = AnswerConfig()
     questions: QuestionConfig = QuestionConfig()
     filters: FilterConfig = FilterConfig()
     judge: JudgeConfig = JudgeConfig()
+    """Who checks the questions; nobody, unless a model is named."""
     split: SplitConfig = SplitConfig()
     refusal_share: Share = 0.25
     """Share of all rows whose target is the refusal: near misses fill what paired and
@@ -130,6 +108,17 @@ class GenerateConfig(Section):
     rejections: str | None = None
     """Rows that a person has turned away: a file that the page of `sfta review` saved; relative
     paths start at the recipe's folder."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs the price of teacher.model in prices")
+        return self
+
+    @property
+    def price(self) -> TokenPrice | None:
+        """What the teacher costs, if the recipe says so."""
+        return self.prices.get(getattr(self.teacher, "model", ""))
 
 
 class SourceTerms(Section):

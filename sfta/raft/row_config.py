@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from sfta.core.config import Section
+from sfta.raft.teacher_config import Address
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -32,7 +33,7 @@ class QuestionConfig(Section):
 class JudgeConfig(Section):
     """A model that checks every question against its source before it becomes a row."""
 
-    base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    base_url: Address | None = None
     """Address up to and with `/v1`. None: no judge."""
     model: Text | None = None
     """Name of the model. Another one than the teacher's: a model finds its own answers good."""

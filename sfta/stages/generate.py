@@ -21,11 +21,11 @@ from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
 from sfta.raft.splits import assign_splits, group_of
 from sfta.recipe import Recipe
-from sfta.stages.asking import endpoint_of
+from sfta.stages.asking import endpoint_problems
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
 from sfta.stages.judging import judge_of
-from sfta.stages.written import written_candidates
+from sfta.stages.teachers import teacher_content, teacher_problems, written_candidates
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
 
@@ -198,34 +198,35 @@ def _metrics(sorted_out: Sorted, funnel: Funnel, coverage: Mapping[str, Any]) ->
         "pages_with_questions": coverage["pages_with_questions"],
         "wordings": funnel.notes["wordings"],
         "retriever": funnel.notes["retriever"],
-        "teacher": funnel.notes.get("teacher", {}),
-        "judge": funnel.notes.get("judge", {}),
+        "teacher": {**_noted(funnel, "teacher"), **funnel.facts},
+        "judge": _noted(funnel, "judge"),
     }
 
 
-def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
+def _noted(funnel: Funnel, name: str) -> dict[str, Any]:
+    note = funnel.notes.get(name)
+    return note if isinstance(note, dict) else {}
+
+
+def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
     found: list[str] = []
     if (path := _rejections(recipe)) is not None:
         try:
             read_rejections(path)
         except SftaError as error:
             found += f"generate.rejections: {error}".split("\n")
-    teacher, judge = recipe.generate.teacher, recipe.generate.judge
-    if isinstance(teacher, ExtractiveTeacher) and judge.model is None:
-        return found
-    from sfta.adapters.teacher_openai import problems
-
-    if not isinstance(teacher, ExtractiveTeacher):
-        found += problems(endpoint_of(teacher))
-    if judge.model is not None:
-        found += [text.replace("teacher:", "judge:") for text in problems(endpoint_of(judge))]
+    found += teacher_problems(recipe, runtime)
+    if recipe.generate.judge.model is not None:
+        found += endpoint_problems(recipe.generate.judge)
     return found
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    """What a person turned away is part of what comes out."""
-    path = _rejections(recipe)
-    return {"rejections": sha256_file(path)[0]} if path is not None and path.is_file() else {}
+    """What a person turned away is part of what comes out, and so is a local teacher."""
+    path, found = _rejections(recipe), teacher_content(recipe)
+    if path is not None and path.is_file():
+        found["rejections"] = sha256_file(path)[0]
+    return found
 
 
 STAGE: Stage[Recipe] = Stage(
@@ -234,7 +235,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=5,
+    revision=6,
     external=_external,
     check=_problems,
 )

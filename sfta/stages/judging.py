@@ -8,7 +8,7 @@ from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.dataset import Judge, Setting
 from sfta.raft.filters import Outcome
 from sfta.recipe import Recipe
-from sfta.stages.asking import ask
+from sfta.stages.asking import ask_judge
 from sfta_edge.errors import ConfigError
 
 
@@ -17,13 +17,13 @@ def judge_of(recipe: Recipe, setting: Setting, cache: Path, funnel: Funnel) -> J
 
     Raises:
         ConfigError: it cannot tell planted right pairs from wrong ones.
-        ToolError: its endpoint failed for good.
+        SftaError: its endpoint failed for good.
     """
     config = recipe.generate.judge
     if config.model is None:
         return None
     planted = [judging.messages_for([p.source], p.question, p.answer) for p in judging.PAIRS]
-    replies, _ = ask(config, planted, judging.SCHEMA, cache)
+    replies, _ = ask_judge(config, planted, judging.SCHEMA, cache)
     tested = judging.self_test(replies)
     if tested["share"] < config.self_test:
         raise ConfigError(
@@ -42,7 +42,7 @@ def judge_of(recipe: Recipe, setting: Setting, cache: Path, funnel: Funnel) -> J
             )
             for c in candidates
         ]
-        texts, usage = ask(config, prompts, judging.SCHEMA, cache)
+        texts, usage = ask_judge(config, prompts, judging.SCHEMA, cache)
         verdicts = [
             judging.why_rejected(candidate, judging.read_verdict(text))
             for candidate, text in zip(candidates, texts, strict=True)

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfta.raft.asking import KINDS, SCHEMA, Order, Plan, messages_of, plans, read_items
+from sfta.raft.asking import (
+    KINDS,
+    SCHEMA,
+    Order,
+    Plan,
+    messages_of,
+    narrow_schema,
+    plans,
+    read_items,
+)
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.filters import why_unusable
 from sfta.raft.row_config import FilterConfig, QuestionConfig
@@ -140,3 +149,15 @@ def test_kinds_take_turns():
     config = QuestionConfig(kinds=["factoid", "yes_no", "unanswerable"])
     for plan in plans(CHUNKS, config, 3, 7):
         assert Counter(order.kind for order in plan.orders) == Counter(config.kinds)
+
+
+def test_a_narrow_schema_bounds_the_items_and_lets_only_sentences_of_its_chunks_be_quoted():
+    plan = Plan(tuple(CHUNKS[:2]), (Order("factoid"), Order("multi_chunk")))
+    items = narrow_schema(plan)["properties"]["items"]
+    known = items["items"]["properties"]
+    assert (items["minItems"], items["maxItems"]) == (1, 2)
+    assert set(known) == set(SCHEMA["properties"]["items"]["items"]["properties"])
+    assert known["number"] == {"enum": [1, 2]}
+    assert TEXTS[0] in known["quotes"]["items"]["enum"]
+    assert next(iter(known)) == "number"
+    assert list(known).index("quotes") < list(known).index("question")

@@ -1,21 +1,21 @@
-"""The judge in the stage: tried first, then asked; kinds asked of a model arrive as rows' kinds."""
+"""The judge in the stage: tried first, then asked about every candidate, and paid for once."""
 
 import json
 
 import pytest
 
-from sfta.adapters.teacher_openai import Usage
-from sfta.adapters.teacher_replies import Reply
+from fakes import CompletionServer, completion, serving
 from sfta.core.config import build
+from sfta.core.stage import Runtime
 from sfta.raft.candidate import Candidate, Funnel
 from sfta.raft.config import PromptConfig
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.dataset import Setting
 from sfta.raft.judging import PAIRS
 from sfta.recipe import Recipe
+from sfta.stages.generate import STAGE
 from sfta.stages.judging import judge_of
-from sfta.stages.written import written_candidates
-from sfta_edge.errors import ConfigError
+from sfta_edge.errors import ConfigError, ToolError
 
 TEXT = "The safety valve SV-1 opens at 3.7 bar."
 CHUNK = CorpusChunk("c", "d", "Manual", 1, 0, len(TEXT), "1 Valve", TEXT)
@@ -37,20 +37,11 @@ def setting(made):
     return Setting({"c": CHUNK}, {"c": "train"}, made.generate, PromptConfig(), 2, 7)
 
 
-def answering(monkeypatch, answer):
+def answering(answer):
     """An endpoint whose replies come from a function of the question's prompt."""
-    asked = []
-
-    def ask_all(endpoint, prompts, replies, *, schema):
-        usage, found = Usage(), []
-        for prompt in prompts:
-            asked.append((endpoint, schema, prompt))
-            found.append(Reply("ok", answer(prompt[1]["content"]), 10, 5))
-            usage.add(found[-1])
-        return found, usage
-
-    monkeypatch.setattr("sfta.adapters.teacher_openai.ask_all", ask_all)
-    return asked
+    return CompletionServer(
+        lambda body, _: completion(answer(body["messages"][1]["content"]), tokens=(10, 5))
+    )
 
 
 def honest(user):
@@ -64,11 +55,13 @@ def verdict(clear, answered, correct):
     return json.dumps({"clear": clear, "answered": answered, "correct": correct})
 
 
-def judged(made, monkeypatch, tmp_path, candidates):
-    asked, funnel = answering(monkeypatch, honest), Funnel()
-    judge = judge_of(made, setting(made), tmp_path, funnel)
-    kept, lost = judge(candidates, {c.id: [] for c in candidates})
-    return kept, lost, funnel.notes["judge"], asked
+def judged(tmp_path, candidates, **judge):
+    server, funnel = answering(honest), Funnel()
+    with serving(server) as url:
+        made = recipe(judge={**ENDPOINT, "base_url": url, "concurrency": 1, **judge})
+        ask = judge_of(made, setting(made), tmp_path, funnel)
+        kept, lost = ask(candidates, {c.id: [] for c in candidates})
+    return kept, lost, funnel.notes["judge"], server.seen
 
 
 def test_there_is_no_judge_unless_one_is_named(tmp_path):
@@ -76,60 +69,70 @@ def test_there_is_no_judge_unless_one_is_named(tmp_path):
     assert judge_of(made, setting(made), tmp_path, Funnel()) is None
 
 
-def test_the_judge_is_tried_on_planted_pairs_and_then_sees_every_candidate(
-    monkeypatch, tmp_path
-):
-    kept, lost, note, asked = judged(recipe(judge=ENDPOINT), monkeypatch, tmp_path, [GOOD, BAD])
+def test_the_judge_is_tried_on_planted_pairs_and_then_sees_every_candidate(tmp_path):
+    kept, lost, note, asked = judged(tmp_path, [GOOD, BAD])
     assert kept == [GOOD]
     assert [(r.candidate, r.reason) for r in lost] == [(BAD, "judge: question not clear")]
     assert len(asked) == len(PAIRS) + 2
-    assert all(endpoint.temperature == 0.0 and schema for endpoint, schema, _ in asked)
-    assert TEXT in asked[-1][2][1]["content"]
+    assert all(body["temperature"] == 0.0 and body["response_format"] for body in asked)
+    assert TEXT in asked[-1]["messages"][1]["content"]
     assert note["judged"] == 2
     assert note["self_test"]["share"] == 1.0
     assert note["is_the_teacher"] is False
 
 
+def test_a_verdict_is_paid_for_once_and_the_record_of_it_stays_the_same(tmp_path):
+    server = answering(honest)
+    with serving(server) as url:
+        made, notes = recipe(judge={**ENDPOINT, "base_url": url}), []
+        for _ in range(2):
+            funnel = Funnel()
+            judge_of(made, setting(made), tmp_path, funnel)([GOOD], {GOOD.id: []})
+            notes.append(funnel.notes)
+    assert len(server.seen) == len(PAIRS) + 1
+    assert notes[0] == notes[1]
+
+
 @pytest.mark.parametrize(("policy", "stays"), [("reject", False), ("keep", True)])
-def test_an_unreadable_verdict_is_counted_whatever_becomes_of_it(
-    monkeypatch, tmp_path, policy, stays
-):
+def test_an_unreadable_verdict_is_counted_whatever_becomes_of_it(tmp_path, policy, stays):
     unsure = Candidate("Is the unsure SV-1 one?", "value", "c", TEXT, "3.7 bar")
-    made = recipe(judge={**ENDPOINT, "unreadable": policy})
-    kept, lost, note, _ = judged(made, monkeypatch, tmp_path, [unsure])
+    kept, lost, note, _ = judged(tmp_path, [unsure], unreadable=policy)
     assert (kept == [unsure]) is stays
     assert note["unreadable"] == 1
     assert [r.reason for r in lost] == ([] if stays else ["judge: unreadable verdict"])
 
 
-def test_a_judge_that_cannot_tell_right_from_wrong_judges_nothing(monkeypatch, tmp_path):
-    asked = answering(monkeypatch, lambda _: verdict(True, True, True))
-    made = recipe(judge=ENDPOINT)
-    with pytest.raises(ConfigError, match=r"judge kept .* planted right pairs"):
-        judge_of(made, setting(made), tmp_path, Funnel())
-    assert len(asked) == len(PAIRS)
-    weak = recipe(judge={**ENDPOINT, "self_test": 0.0})
-    assert judge_of(weak, setting(weak), tmp_path, Funnel()) is not None
+def test_a_judge_that_cannot_tell_right_from_wrong_judges_nothing(tmp_path):
+    server = answering(lambda _: verdict(True, True, True))
+    with serving(server) as url:
+        made = recipe(judge={**ENDPOINT, "base_url": url})
+        with pytest.raises(ConfigError, match=r"judge kept .* planted right pairs"):
+            judge_of(made, setting(made), tmp_path, Funnel())
+        assert len(server.seen) == len(PAIRS)
+        weak = recipe(judge={**ENDPOINT, "base_url": url, "self_test": 0.0})
+        assert judge_of(weak, setting(weak), tmp_path, Funnel()) is not None
+
+
+def test_a_judge_that_is_not_there_is_found_before_anything_runs():
+    (problem,) = STAGE.check(recipe(judge=ENDPOINT), Runtime())
+    assert problem.startswith("judge: http://127.0.0.1:9/v1 does not answer")
+
+
+def test_what_a_judges_endpoint_refuses_names_the_judge(tmp_path):
+    server = answering(honest)
+    server.answers = [(401, {"error": "no"}, {})] * len(PAIRS)
+    with serving(server) as url:
+        made = recipe(judge={**ENDPOINT, "base_url": url})
+        with pytest.raises(ToolError, match="the judge answered HTTP 401") as failed:
+            judge_of(made, setting(made), tmp_path, Funnel())
+    assert "generate.judge" in failed.value.hint
+
+
+def test_a_judges_address_holds_no_secret():
+    with pytest.raises(ConfigError, match="user name or password"):
+        recipe(judge={**ENDPOINT, "base_url": "https://me:pass@x/v1"})
 
 
 def test_a_judge_needs_address_and_model():
     with pytest.raises(ConfigError, match="needs base_url and model"):
         recipe(judge={"model": "m"})
-
-
-def test_kinds_asked_for_come_back_with_their_kind(monkeypatch, tmp_path):
-    items = [
-        {"number": 1, "question": "Does SV-1 open at 3.7 bar?", "quotes": [TEXT],
-         "evidence": "3.7 bar", "reason": "It says 3.7 bar.", "answer": "Yes",
-         "other_answers": []},
-        {"number": 7},
-    ]  # fmt: skip
-    asked = answering(monkeypatch, lambda _: json.dumps({"items": items}))
-    teacher = {"kind": "openai", **ENDPOINT, "questions_per_chunk": 1}
-    made = recipe(teacher=teacher, questions={"kinds": ["yes_no"]})
-    funnel = Funnel()
-    (found,) = written_candidates([CHUNK], made, tmp_path, funnel)
-    assert (found.kind, found.form, found.answer) == ("yes_no", "yes_no", "Yes")
-    assert [r.reason for r in funnel.rejected] == ["unreadable item"]
-    assert funnel.entered == 1
-    assert "yes or no" in asked[0][2][1]["content"]
