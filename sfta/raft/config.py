@@ -96,7 +96,7 @@ class GenerateConfig(Section):
     questions: QuestionConfig = QuestionConfig()
     filters: FilterConfig = FilterConfig()
     judge: JudgeConfig = JudgeConfig()
-    """Who checks the questions; nobody, unless a model is named."""
+    """A model that checks every question against its source before it becomes a row."""
     split: SplitConfig = SplitConfig()
     refusal_share: Share = 0.25
     """Share of all rows whose target is the refusal: near misses fill what paired and
