@@ -24,6 +24,7 @@ class FakeTeacher:
     costs: dict = field(default_factory=dict)
     failing: str = ""
     turns: dict = field(default_factory=dict)
+    until: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
     finished: list = field(default_factory=list)
     retries: int = 0
@@ -47,6 +48,9 @@ class FakeTeacher:
         self.asked.append(text)
         for _ in range(self.turns.get(text, 1)):
             await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            while not self.until.get(text, lambda: True)():
+                await asyncio.sleep(0)
         if text == self.failing:
             raise ToolError(f"{text} failed")
         self.finished.append(text)
@@ -109,7 +113,13 @@ def test_a_reply_is_on_disk_before_it_is_used(tmp_path):
 
 def test_a_failure_begins_nothing_more_and_keeps_what_is_in_flight(tmp_path):
     texts = [f"t{n}" for n in range(30)]
-    teacher = FakeTeacher(failing="t4", turns={"t3": 200, "t5": 200})
+    # It fails when the other two are in flight, and they end after that.
+    teacher = FakeTeacher(failing="t4")
+    teacher.until = {
+        "t3": lambda: teacher.stopped,
+        "t4": lambda: {"t3", "t5"} <= set(teacher.asked),
+        "t5": lambda: teacher.stopped,
+    }
     with pytest.raises(ToolError, match="t4 failed"):
         run(teacher, tmp_path, texts)
     assert teacher.stopped
