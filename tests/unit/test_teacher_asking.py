@@ -49,7 +49,7 @@ class FakeTeacher:
         for _ in range(self.turns.get(text, 1)):
             await asyncio.sleep(0)
         async with asyncio.timeout(60):
-            while not self.until.get(text, lambda: True)():
+            while not self.until.get(text, lambda: True)():  # noqa: ASYNC110 no event tells
                 await asyncio.sleep(0)
         if text == self.failing:
             raise ToolError(f"{text} failed")
