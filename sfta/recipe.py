@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeInt, PrivateAttr
+from pydantic import Field, NonNegativeInt, PrivateAttr, model_validator
 
 from sfta.core.config import Section, build, override, read_yaml
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
@@ -52,6 +52,14 @@ class Recipe(Section):
     """What goes to the device."""
 
     _root: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _answers_are_measured_as_they_are_taught(self) -> Self:
+        if self.generate.answer.style == "concise" and self.evaluate.choose_quotes:
+            raise ValueError(
+                "evaluate.choose_quotes must be false with generate.answer.style: concise"
+            )
+        return self
 
     @property
     def root(self) -> Path:

@@ -44,7 +44,7 @@ def make_contract(tokenizer: Any, texts: PromptTexts) -> PromptContract:
             "the base model has no chat template",
             hint="Use an instruct model, or add chat_template.jinja to the model's folder.",
         )
-    head, between, tail, end = _cut(tokenizer)
+    head, between, tail, end = turn_literals(tokenizer)
     return PromptContract(
         head=head,
         between=between,
@@ -59,8 +59,15 @@ def make_contract(tokenizer: Any, texts: PromptTexts) -> PromptContract:
     )
 
 
-def _cut(tokenizer: Any) -> tuple[str, str, str, str]:
-    """Head, between, tail and end of the template's turns."""
+def turn_literals(tokenizer: Any) -> tuple[str, str, str, str]:
+    """What the template writes before, between and after system text, user text and answer.
+
+    Args:
+        tokenizer: has `chat_template` and `apply_chat_template`.
+
+    Raises:
+        ConfigError: the template changes the text or takes no conversation of this form.
+    """
     user = {"role": "user", "content": _USER}
     folded = {"role": "user", "content": f"{_SYSTEM}\n\n{_USER}"}
     for turns in ([{"role": "system", "content": _SYSTEM}, user], [folded]):

@@ -1,35 +1,39 @@
-"""A teacher behind an OpenAI-compatible endpoint.
+"""A teacher behind an OpenAI-compatible endpoint: OpenAI, Azure, vLLM, Ollama, llama.cpp.
 
 Rules this module upholds:
 
-- The key comes from the environment, goes into one header, and stands in no file, log or error.
-- A reply is on disk before the next request is made in its place: an interrupted run pays for
-  no request twice.
-- Requests are made in the order given, so a token budget ends at the same place every time.
+- A passing failure is retried with growing pauses, and for as long as the endpoint asks no
+  other request goes out; what will not pass ends the run with what the endpoint said.
+- What a content filter blocks is a reply like another: counted, kept and not asked again.
+- A reply is read up to a limit in bytes and in seconds, whatever the endpoint sends.
 """
 
+import asyncio
+import json
 import logging
-import os
-import random
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import httpx
 
-from sfta.adapters.teacher_replies import Reply, ReplyFolder
-from sfta.core.progress import task
-from sfta_edge.errors import ConfigError, ToolError
+from sfta.adapters.teacher_asking import Messages, Request
+from sfta.adapters.teacher_budget import Tokens
+from sfta.adapters.teacher_dialect import Dialect
+from sfta.adapters.teacher_identity import Identity, identity_of, without_keys
+from sfta.adapters.teacher_pace import Clock, Pace, SystemClock, pause, retry_after
+from sfta.adapters.teacher_replies import Reply
+from sfta_edge.errors import SftaError, ToolError
 
 log = logging.getLogger("sfta")
-_LONGEST_WAIT_SECONDS = 60.0
-_SCHEMA_WORDS = re.compile(r"response_format|json_schema|json_object")
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-
-Messages = Sequence[Mapping[str, str]]
+_FILTERED = re.compile(r"content_filter|ResponsibleAIPolicyViolation|content_policy_violation")
+_MOST_BYTES = 8 << 20
+_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,241 +42,236 @@ class Endpoint:
 
     base_url: str
     model: str
+    role: str = "teacher"
+    """Whose endpoint it is, by its key in `generate`; errors name it."""
+    api_version: str | None = None
     api_key_env: str | None = None
+    azure_identity: bool = False
     temperature: float = 0.7
     max_output_tokens: int = 1024
     concurrency: int = 4
-    attempts: int = 5
+    attempts: int = 8
     timeout_seconds: float = 120.0
-    max_total_tokens: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    def url(self, path: str) -> str:
+        """Address of one of the endpoint's calls."""
+        query = f"?api-version={self.api_version}" if self.api_version else ""
+        return f"{self.base_url.rstrip('/')}/{path}{query}"
 
 
-@dataclass(slots=True)
-class Usage:
-    """What a run of requests came to."""
-
-    requests: int = 0
-    """Requests answered, from disk or by the endpoint."""
-    from_disk: int = 0
-    refused: int = 0
-    cut: int = 0
-    not_asked: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    retries: int = 0
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
     @property
-    def tokens(self) -> int:
-        """Prompt and reply tokens together."""
-        return self.prompt_tokens + self.completion_tokens
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
 
-    def add(self, reply: Reply) -> None:
-        """Count one reply."""
-        if reply.status == "not_asked":
-            self.not_asked += 1
-            return
-        self.requests += 1
-        self.from_disk += reply.cached
-        self.refused += reply.status == "refused"
-        self.cut += reply.status == "cut"
-        self.prompt_tokens += reply.prompt_tokens
-        self.completion_tokens += reply.completion_tokens
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    """Why an attempt gave no reply, and how long the endpoint asks to wait."""
+
+    problem: str
+    wait: float | None = None
 
 
 def problems(endpoint: Endpoint) -> list[str]:
-    """Cheap checks: the key is set and the endpoint answers."""
-    if endpoint.api_key_env and not os.environ.get(endpoint.api_key_env):
-        return [f"teacher: the environment variable {endpoint.api_key_env} is not set"]
+    """Cheap checks: there is a key or an identity, and the endpoint answers."""
     try:
-        headers = _headers(endpoint)
+        headers = asyncio.run(_identity(endpoint).headers())
         answer = httpx.get(
-            f"{endpoint.base_url.rstrip('/')}/models", headers=headers, timeout=10
+            endpoint.url("models"), headers=headers, timeout=10, verify=_trusted()
         )
-    except httpx.HTTPError as error:
-        return [f"teacher: {endpoint.base_url} does not answer ({type(error).__name__})"]
+    except SftaError as error:
+        return [f"{endpoint.role}: {error}"]
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return [
+            f"{endpoint.role}: {endpoint.base_url} does not answer ({type(error).__name__})"
+        ]
     if answer.status_code in (401, 403):
-        return [f"teacher: {endpoint.base_url} does not accept the key"]
+        return [f"{endpoint.role}: {endpoint.base_url} does not accept the key"]
     return []
 
 
-def ask_all(
-    endpoint: Endpoint,
-    prompts: Sequence[Messages],
-    replies: ReplyFolder,
-    *,
-    schema: Mapping[str, Any] | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> tuple[list[Reply], Usage]:
-    """Ask every prompt; return the replies in their order.
-
-    Args:
-        endpoint: where and how.
-        prompts: chat messages of each request.
-        replies: replies of earlier runs; new ones are added.
-        schema: JSON schema the reply must obey, if the endpoint can enforce one.
-        sleep: waits before a retry.
-
-    Raises:
-        ToolError: the endpoint failed at one request more often than allowed, or refuses the
-            key, the model or the request. Replies that have come in are kept.
-    """
-    usage, found = Usage(), list[Reply]()
-    with httpx.Client(headers=_headers(endpoint), timeout=endpoint.timeout_seconds) as client:
-        asker = _Asker(endpoint, client, replies, schema, sleep, usage)
-        with (
-            ThreadPoolExecutor(endpoint.concurrency) as pool,
-            task("asking the teacher", len(prompts)) as progress,
-        ):
-            for start in range(0, len(prompts), endpoint.concurrency):
-                wave = prompts[start : start + endpoint.concurrency]
-                spent = endpoint.max_total_tokens
-                if spent is not None and usage.tokens >= spent:
-                    answers = [Reply("not_asked")] * len(wave)
-                else:
-                    answers = list(pool.map(asker.ask, wave))
-                for reply in answers:
-                    usage.add(reply)
-                found += answers
-                progress.advance(len(wave), note=f"{usage.tokens} tokens")
-    return found, usage
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Certificates of this machine or of httpx; reading them takes a second on a small one."""
+    return httpx.create_ssl_context()
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    if not endpoint.api_key_env:
-        return {}
-    key = os.environ.get(endpoint.api_key_env)
-    if not key:
-        raise ConfigError(
-            f"the environment variable {endpoint.api_key_env} is not set",
-            hint=f"export {endpoint.api_key_env}=... and run again.",
+def _identity(endpoint: Endpoint) -> Identity:
+    return identity_of(api_key_env=endpoint.api_key_env, azure=endpoint.azure_identity)
+
+
+class EndpointTeacher:
+    """Asks one endpoint; a `sfta.adapters.teacher_asking.Teacher`."""
+
+    def __init__(self, endpoint: Endpoint, clock: Clock | None = None) -> None:
+        """Prepare: no key is needed and nothing is sent yet."""
+        self._endpoint = endpoint
+        self._clock = clock or SystemClock()
+        self._identity: Identity | None = None
+        self._dialect = Dialect()
+        self._pace: Pace | None = None
+        self._client: httpx.AsyncClient | None = None
+        self.concurrency = endpoint.concurrency
+        self.retries = 0
+
+    def identity(self, request: Request) -> Any:
+        """What was asked, however the endpoint wants it spelled."""
+        body = {**self._body(request.messages), "schema": request.schema}
+        return [self._endpoint.base_url, body]
+
+    def most(self, request: Request) -> Tokens:
+        """A token is at least a byte of the request."""
+        return Tokens(self._bytes(request), self._endpoint.max_output_tokens)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Connections that are used again, one for each request in flight.
+
+        Raises:
+            ConfigError: the key's variable is not set.
+            MissingDependencyError: azure-identity is needed and not installed.
+        """
+        endpoint, width = self._endpoint, self.concurrency
+        self._identity = _identity(endpoint)
+        self._pace = Pace(
+            self._clock,
+            requests_per_minute=endpoint.requests_per_minute,
+            tokens_per_minute=endpoint.tokens_per_minute,
         )
-    # Azure reads the second header; others ignore it.
-    return {"Authorization": f"Bearer {key}", "api-key": key}
+        async with httpx.AsyncClient(
+            timeout=endpoint.timeout_seconds,
+            verify=_trusted(),
+            limits=httpx.Limits(max_connections=width, max_keepalive_connections=width),
+        ) as self._client:
+            yield
 
+    def stop(self) -> None:
+        """End the waits for a retry and for a turn."""
+        if self._pace:
+            self._pace.stop()
 
-@dataclass(slots=True)
-class _Asker:
-    """Makes one request at a time per thread; remembers how the endpoint takes schemas."""
+    async def ask(self, request: Request) -> Reply:
+        """The reply, after as many attempts as are allowed.
 
-    endpoint: Endpoint
-    client: httpx.Client
-    replies: ReplyFolder
-    schema: Mapping[str, Any] | None
-    sleep: Callable[[float], None]
-    usage: Usage
-    spelling: int = 0
-    """Index into `_spellings`: the first that the endpoint has not turned down."""
-
-    def ask(self, messages: Messages) -> Reply:
-        """The kept reply to a prompt, or a new one."""
-        body = self._body(messages)
-        # Kept by what was asked, however the endpoint wanted it spelled.
-        kept_by = {**body, "schema": self.schema}
-        if reply := self.replies.get(self.endpoint.base_url, kept_by):
-            return reply
-        reply = self._request(body)
-        self.replies.put(self.endpoint.base_url, kept_by, reply)
-        return reply
-
-    def _body(self, messages: Messages) -> dict[str, Any]:
-        return {
-            "model": self.endpoint.model,
-            "messages": [dict(message) for message in messages],
-            "temperature": self.endpoint.temperature,
-            "max_tokens": self.endpoint.max_output_tokens,
-        }
-
-    def _request(self, body: dict[str, Any]) -> Reply:
+        Raises:
+            ToolError: the endpoint failed at every attempt, or refuses the key, the model or
+                the request.
+        """
+        pace = self._pace
+        if pace is None:
+            raise ToolError("the teacher is not opened")
+        # As endpoints count against their limits: the prompt and all that may be written.
+        size = self._bytes(request) // _BYTES_PER_TOKEN + self._endpoint.max_output_tokens
         problem = ""
-        for attempt in range(self.endpoint.attempts):
-            self.usage.retries += attempt > 0
-            wait: float | None = None
-            try:
-                answer = self._post(body)
-            except httpx.TransportError as error:
-                problem = type(error).__name__
-            else:
-                if answer.status_code == 200 and (reply := read_reply(answer)) is not None:
-                    return reply
-                if answer.status_code not in (200, *_RETRIED):
-                    return self._declined(answer)
-                problem = f"HTTP {answer.status_code}" + (
-                    " without a completion" if answer.status_code == 200 else ""
-                )
-                wait = retry_after(answer.headers.get("retry-after"))
-            if attempt + 1 < self.endpoint.attempts:
-                self.sleep(_pause(attempt, wait))
+        for attempt in range(self._endpoint.attempts):
+            self.retries += attempt > 0
+            await pace.turn(size)
+            outcome = await self._attempt(request)
+            if isinstance(outcome, Reply):
+                return outcome
+            problem = outcome.problem
+            if attempt + 1 < self._endpoint.attempts:
+                seconds = pause(attempt, outcome.wait)
+                if outcome.wait is not None:
+                    pace.hold(seconds)
+                await pace.nap(seconds)
         raise ToolError(
-            f"the teacher failed {self.endpoint.attempts} times at one request: {problem}",
+            f"the {self._endpoint.role} failed {self._endpoint.attempts} times at one request: "
+            f"{problem}",
             hint="Run again later: replies that have come in are kept.",
         )
 
-    def _post(self, body: dict[str, Any]) -> httpx.Response:
-        """Send a request, with the schema in the first spelling the endpoint understands."""
-        url = f"{self.endpoint.base_url.rstrip('/')}/chat/completions"
-        while True:
-            used = self.spelling
-            answer = self.client.post(url, json={**body, **_spellings(self.schema)[used]})
-            turned_down = answer.status_code in (400, 422, 500) and _SCHEMA_WORDS.search(
-                answer.text
-            )
-            if not turned_down or used + 1 >= len(_spellings(self.schema)):
-                return answer
-            log.info(
-                "the teacher does not take a JSON schema as it was sent; trying another way"
-            )
-            self.spelling = max(self.spelling, used + 1)
-
-    def _declined(self, answer: httpx.Response) -> Reply:
-        """A refusal of the content filter; anything else ends the run."""
-        text = answer.text[:500]
-        if answer.status_code == 400 and "content_filter" in answer.text:
-            return Reply("refused")
-        if secret := self.client.headers.get("api-key"):
-            text = text.replace(secret, "[key]")
+    async def _attempt(self, request: Request) -> Reply | _Setback:
+        headers = await self._identity.headers() if self._identity else {}
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_seconds):
+                answer = await self._post(request, headers)
+        except TimeoutError:
+            return _Setback(f"no reply in {self._endpoint.timeout_seconds:g} s")
+        except httpx.HTTPError as error:
+            return _Setback(type(error).__name__)
+        if answer.status == 200:
+            reply = read_reply(answer.body)
+            if reply is None:
+                return _Setback("HTTP 200 without a completion")
+            return reply if reply.prompt_tokens else self._counted(request, reply)
+        if answer.status in _RETRIED and "insufficient_quota" not in answer.text:
+            wait = retry_after(answer.headers, self._clock.wall())
+            return _Setback(f"HTTP {answer.status}", wait)
+        if answer.status == 400 and _FILTERED.search(answer.text):
+            return Reply("filtered")
+        said = without_keys(answer.text[:500], headers.values())
+        role = self._endpoint.role
         raise ToolError(
-            f"the teacher answered HTTP {answer.status_code}: {' '.join(text.split())}",
-            hint="Check generate.teacher: base_url, model and the key's variable.",
+            f"the {role} answered HTTP {answer.status}: {' '.join(said.split())}",
+            hint=f"Check generate.{role}: base_url, model and the key's variable.",
         )
 
+    async def _post(self, request: Request, headers: Mapping[str, str]) -> _Answer:
+        """Send a request in the first spelling that the endpoint understands."""
+        body, schema = self._body(request.messages), request.schema
+        while True:
+            dialect = self._dialect
+            answer = await self._send(dialect.spell(body, schema), headers)
+            other = dialect.after(answer.status, answer.text, schema=schema is not None)
+            if answer.status == 200 or other is None:
+                return answer
+            # Another request may have found it out meanwhile.
+            if self._dialect == dialect:
+                log.info("the teacher does not take a field as it was sent; trying another way")
+                self._dialect = other
 
-def _spellings(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """How endpoints take a schema: OpenAI's way, llama.cpp's older way, not at all."""
-    if schema is None:
-        return [{}]
-    strict = {"name": "reply", "strict": True, "schema": dict(schema)}
-    return [
-        {"response_format": {"type": "json_schema", "json_schema": strict}},
-        {"response_format": {"type": "json_object", "schema": dict(schema)}},
-        {},
-    ]
+    async def _send(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> _Answer:
+        if self._client is None:
+            raise ToolError("the teacher is not opened")
+        url, content = self._endpoint.url("chat/completions"), bytearray()
+        async with self._client.stream("POST", url, json=body, headers=headers) as answer:
+            async for block in answer.aiter_bytes():
+                content += block
+                if len(content) > _MOST_BYTES:
+                    raise httpx.ReadError("the reply is longer than any completion")
+        return _Answer(answer.status_code, answer.headers, bytes(content))
+
+    def _body(self, messages: Messages) -> dict[str, Any]:
+        return {
+            "model": self._endpoint.model,
+            "messages": [dict(message) for message in messages],
+            "temperature": self._endpoint.temperature,
+            "max_tokens": self._endpoint.max_output_tokens,
+        }
+
+    def _counted(self, request: Request, reply: Reply) -> Reply:
+        """The reply of an endpoint that does not count: a token for a byte, so budgets hold."""
+        written = min(len(reply.text.encode()), self._endpoint.max_output_tokens)
+        return replace(reply, prompt_tokens=self._bytes(request), completion_tokens=written)
+
+    def _bytes(self, request: Request) -> int:
+        body = [*map(dict, request.messages), request.schema]
+        return len(json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
-def read_reply(answer: httpx.Response) -> Reply | None:
+def read_reply(body: bytes) -> Reply | None:
     """The first choice of a chat completion; None if the body is none."""
     try:
-        data = answer.json()
+        data = json.loads(body)
         choice, usage = data["choices"][0], data.get("usage") or {}
         message, reason = choice["message"], choice.get("finish_reason")
         text = message.get("content") or ""
-        tokens = (int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        prompt, written = (
+            max(0, int(usage.get(f"{part}_tokens") or 0)) for part in ("prompt", "completion")
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
-    if reason == "content_filter" or message.get("refusal"):
-        return Reply("refused", "", *tokens)
-    return Reply("cut" if reason == "length" else "ok", str(text), *tokens)
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for; None if it is missing or a date."""
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None
-
-
-def _pause(attempt: int, asked: float | None) -> float:
-    """Exponential back-off with jitter, never shorter than the endpoint asks for."""
-    # Not a secret: spreads the retries of several threads.
-    own = 2.0**attempt * (0.5 + random.random() / 2)
-    return min(_LONGEST_WAIT_SECONDS, max(own, asked or 0.0))
+    if reason == "content_filter":
+        return Reply("filtered", "", prompt, written)
+    if message.get("refusal"):
+        return Reply("refused", "", prompt, written)
+    return Reply("cut" if reason == "length" else "ok", str(text), prompt, written)

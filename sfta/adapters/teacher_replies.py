@@ -4,11 +4,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from sfta_edge.errors import SftaError
 from sfta_edge.manifest import canonical_json, write_durably
 
-Status = Literal["ok", "refused", "cut", "not_asked"]
+Status = Literal["ok", "filtered", "refused", "cut", "not_asked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +17,14 @@ class Reply:
     """What came back for one request."""
 
     status: Status
-    """`refused`: the model or its content filter declined; `cut`: the reply was longer than
-    allowed; `not_asked`: the token budget was spent before."""
+    """`filtered`: the endpoint's content filter blocked prompt or reply; `refused`: the model
+    declined; `cut`: the reply was longer than allowed; `not_asked`: it did not fit into the
+    budget."""
     text: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached: bool = False
     """Read from the folder instead of paid for now."""
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and reply together."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 class ReplyFolder:
@@ -38,18 +35,39 @@ class ReplyFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
-    def get(self, base_url: str, body: dict[str, Any]) -> Reply | None:
-        """The reply to this very request; None if there is none, or no readable one."""
+    def get(self, key: str) -> Reply | None:
+        """The reply kept under a key; None if there is none, or no readable one."""
         try:
-            data = json.loads(self._path(base_url, body).read_bytes())
-            return replace(Reply(**data), cached=True)
-        except (OSError, ValueError, TypeError):
+            data = json.loads((self._folder / f"{key}.json").read_bytes())
+            reply = replace(Reply(**data), cached=True) if _is_whole(data) else None
+        except (OSError, ValueError, TypeError, KeyError):
             return None
+        return reply
 
-    def put(self, base_url: str, body: dict[str, Any], reply: Reply) -> None:
-        """Keep a reply; it is on disk when this returns."""
-        write_durably(self._path(base_url, body), canonical_json(asdict(reply)))
+    def put(self, key: str, reply: Reply) -> None:
+        """Keep a reply; it is on disk when this returns.
 
-    def _path(self, base_url: str, body: dict[str, Any]) -> Path:
-        digest = hashlib.sha256(canonical_json([base_url, body])).hexdigest()
-        return self._folder / f"{digest}.json"
+        Raises:
+            SftaError: it cannot be written.
+        """
+        try:
+            write_durably(self._folder / f"{key}.json", canonical_json(asdict(reply)))
+        except OSError as error:
+            raise SftaError(
+                f"cannot keep a reply of the teacher in {self._folder}: {error.strerror}",
+                hint="Free disk space, or give another folder with --cache, and run again.",
+            ) from error
+
+
+def reply_key(identity: Any) -> str:
+    """The key of a request: the digest of all that decides its reply, as JSON."""
+    return hashlib.sha256(canonical_json(identity)).hexdigest()
+
+
+def _is_whole(data: dict[str, Any]) -> bool:
+    counts = (data["prompt_tokens"], data["completion_tokens"])
+    return (
+        data["status"] in get_args(Status)
+        and isinstance(data["text"], str)
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sfta.cli.estimate_screen import print_estimate
 from sfta.cli.main import STAGE_COMMANDS
 from sfta.cli.options import (
     DATASET,
@@ -17,6 +18,8 @@ from sfta.cli.options import (
     runtime_options,
 )
 from sfta.cli.screen import print_outcomes
+from sfta.core.stage import Outcome, Runtime
+from sfta.recipe import Recipe
 from sfta_edge.errors import ConfigError
 
 _PROMISES = {
@@ -48,6 +51,7 @@ def _command(name: str) -> click.Command:
     @RECIPE
     @SET
     @_dataset_option(name)
+    @_dry_run_option(name)
     @runtime_options
     @JSON
     def run_one(
@@ -55,31 +59,54 @@ def _command(name: str) -> click.Command:
         assignments: tuple[str, ...],
         as_json: bool,
         dataset: Path | None = None,
+        dry_run: bool = False,  # noqa: FBT002 click passes it by name
         **options: Any,
     ) -> None:
-        from sfta.core.stage import Outcome, run_stages, select
-        from sfta.stages.pipeline import stages_of
-
-        settings = read_recipe(recipe, assignments, dataset)
-        if name == "adopt" and settings.dataset.file is None:
-            raise ConfigError(
-                "there is no file of rows to adopt", hint="Name one with --dataset FILE."
-            )
-        outcomes: list[Outcome] = []
-        run_stages(
-            select(stages_of(settings), name),
-            settings,
-            make_runtime(**options),
-            on_outcome=outcomes.append,
-        )
+        settings, runtime = read_recipe(recipe, assignments, dataset), make_runtime(**options)
+        if dry_run:
+            _print_estimate(settings, runtime, as_json=as_json)
+            return
+        outcomes = _outcomes(name, settings, runtime)
         print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
 
     return run_one
 
 
+def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
+    """Run a stage and what it needs."""
+    from sfta.core.stage import run_stages, select
+    from sfta.stages.pipeline import stages_of
+
+    if name == "adopt" and settings.dataset.file is None:
+        raise ConfigError(
+            "there is no file of rows to adopt", hint="Name one with --dataset FILE."
+        )
+    outcomes: list[Outcome] = []
+    run_stages(select(stages_of(settings), name), settings, runtime, on_outcome=outcomes.append)
+    return outcomes
+
+
 def _dataset_option(name: str) -> Callable[[Any], Any]:
     """Stages that come before the rows take no rows."""
     return DATASET if name not in _ON_DOCUMENTS else lambda command: command
+
+
+def _dry_run_option(name: str) -> Callable[[Any], Any]:
+    """Only the stage that may cost money says beforehand how much."""
+    if name != "generate":
+        return lambda command: command
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Only say how many calls to the teacher, tokens and money it would take.",
+    )
+
+
+def _print_estimate(recipe: Recipe, runtime: Runtime, *, as_json: bool) -> None:
+    from sfta.stages.teacher_estimate import corpus_of, estimate_asking
+
+    corpus = corpus_of(recipe, runtime)
+    print_estimate(estimate_asking(recipe, corpus, runtime.cache).to_json(), as_json=as_json)
 
 
 COMMANDS = {name: _command(name) for name in STAGE_COMMANDS}

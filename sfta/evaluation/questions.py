@@ -12,7 +12,7 @@ from typing import Any
 from sfta.core.problems import problem_list
 from sfta_edge.errors import ConfigError
 
-_UNANSWERABLE_KINDS = ("near_miss", "unanswerable")
+_UNANSWERABLE_KINDS = ("near_miss", "unanswerable", "written_unanswerable")
 _KEYS = (
     "id",
     "question",
@@ -23,6 +23,7 @@ _KEYS = (
     "oracle_pages",
     "kind",
     "group",
+    "test_set",
 )
 
 
@@ -64,6 +65,8 @@ class Question:
     """What sort of question it is; the report has one line per kind."""
     group: str = ""
     """What it shares its fate with in a resample; empty: the document of its oracle."""
+    test_set: str = ""
+    """Which of several test sets it belongs to; each has its own line in the report."""
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -136,6 +139,7 @@ def _question_of(
         documents=documents,
         oracle_ids=oracles,
         kind=str(row["kind"]),
+        test_set=str(row.get("test_set") or "").replace("_", " "),
     )
 
 
@@ -184,6 +188,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         ),
         kind=row.get("kind") or "question",
         group=row.get("group") or "",
+        test_set=row.get("test_set") or "",
     )
 
 
@@ -208,7 +213,7 @@ def _value_problems(row: Mapping[str, Any]) -> list[str]:
     ]
     problems += [
         f"{key!r} must be a text"
-        for key in ("kind", "group")
+        for key in ("kind", "group", "test_set")
         if not isinstance(row.get(key) or "", str)
     ]
     problems += [

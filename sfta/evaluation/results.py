@@ -136,7 +136,7 @@ def _mcnemar(evaluation: Evaluation) -> dict[str, Any] | None:
 def _slices(
     evaluation: Evaluation, tables: Mapping[str, Array], resampling: Resampling
 ) -> list[dict[str, Any]]:
-    """Overall F1 by kind of question, by place of the oracle chunk, and by leakage."""
+    """Overall F1 by kind of question, by place of the oracle chunk, by leakage, by test set."""
     seen = evaluation.leakage.ids
     labels = {
         "kind": [case.question.kind for case in evaluation.cases],
@@ -145,6 +145,9 @@ def _slices(
             "seen" if case.question.id in seen else "not seen" for case in evaluation.cases
         ],
     }
+    if any(case.question.test_set for case in evaluation.cases):
+        # Reading documents one was trained on and reading new ones are two abilities.
+        labels["test set"] = [case.question.test_set or "none" for case in evaluation.cases]
     found = []
     for dimension, names in labels.items():
         for name in sorted(set(names)):

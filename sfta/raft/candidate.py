@@ -3,10 +3,27 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sfta_edge.manifest import canonical_json
 
 EXAMPLES_PER_REASON = 5
+
+Form = Literal["span", "list", "choice", "yes_no", "correction", "free"]
+"""How an answer rests on its quotes. `span`: it stands in the quote. `list`: each part between
+semicolons stands in a quote. `choice`: it stands in a quote, and the question names it beside
+others. `yes_no`: yes or no. `correction`: "right, not wrong", where the right part stands in the
+quote and the wrong one does not. `free`: in words of its own; only a judge can check it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """One quote that an answer needs."""
+
+    chunk_id: str
+    quote: str
+    evidence: str
+    """The part of the quote that the answer rests on, verbatim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,30 @@ class Candidate:
     fact: str = ""
     """What several wordings of one question have in common."""
     teacher: str = ""
+    form: Form = "span"
+    evidence: str = ""
+    """Part of the quote that the answer rests on; empty: the answer itself."""
+    more: tuple[Support, ...] = ()
+    """Further quotes that the answer needs, of the same chunk or of others."""
+    paraphrases: tuple[str, ...] = ()
+    """The answer in other words."""
+    reason: str = ""
+    """How the answer follows from the quotes, one line."""
+
+    @property
+    def supports(self) -> tuple[Support, ...]:
+        """Every quote with what it says; none if unanswerable."""
+        if not self.answerable:
+            return ()
+        return (
+            Support(self.chunk_id, self.quote, self.evidence or self.answer),
+            *self.more,
+        )
+
+    @property
+    def oracle_ids(self) -> tuple[str, ...]:
+        """Chunks that must all be there to answer, each once; none if unanswerable."""
+        return tuple(dict.fromkeys(support.chunk_id for support in self.supports))
 
     @property
     def answerable(self) -> bool:
@@ -36,7 +77,8 @@ class Candidate:
     @property
     def id(self) -> str:
         """Identity from content."""
-        parts = [self.question, self.answer, self.quote, self.chunk_id]
+        parts: list[object] = [self.question, self.answer, self.quote, self.chunk_id]
+        parts += [[support.chunk_id, support.quote] for support in self.more]
         return hashlib.sha256(canonical_json(parts)).hexdigest()[:16]
 
 
@@ -57,6 +99,8 @@ class Funnel:
     """Name of a step and how many were left after it."""
     rejected: list[Rejected] = field(default_factory=list)
     notes: dict[str, object] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    """What is true of this run and not of the dataset, as what came from disk."""
 
     def passed(self, step: str, kept: list[Candidate], lost: list[Rejected]) -> list[Candidate]:
         """Note the outcome of one step and hand on what it kept."""
@@ -76,7 +120,8 @@ class Funnel:
             held = examples.setdefault(item.reason, [])
             if len(held) < EXAMPLES_PER_REASON:
                 held.append({"question": item.candidate.question,
-                             "answer": item.candidate.answer})  # fmt: skip
+                             "answer": item.candidate.answer,
+                             "quote": item.candidate.quote})  # fmt: skip
         return {
             "entered": self.entered,
             "left_after": [{"step": name, "candidates": count} for name, count in self.steps],

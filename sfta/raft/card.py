@@ -163,6 +163,9 @@ def _by_document(facts: CardFacts) -> list[str]:
 def _funnel(funnel: Mapping[str, Any]) -> list[str]:
     steps = [(step["step"], step["candidates"]) for step in funnel.get("left_after", ())]
     lines = _table(("step", "left"), [("entered", funnel["entered"]), *steps])
+    if filters := funnel.get("filters"):
+        states = [(f["filter"], "on" if f["on"] else "off", f["turned_away"]) for f in filters]
+        lines += ["", *_table(("filter", "", "turned away"), states)]
     lines += ["", "Turned away, with the reason (`rejected.jsonl` holds them all):", ""]
     return lines + _table(("reason", "rows"), list(funnel["rejected"].items()))
 
@@ -193,9 +196,15 @@ def _leakage(leakage: Mapping[str, Any] | None) -> list[str]:
         f"a question of train, nearly or exactly, and {leakage['same_quote']} a quote; "
         f"{leakage['share']:.1%} do one or the other."
     )
+    lines = [counts]
+    for name, own in leakage.get("by_test_set", {}).items():
+        lines.append(
+            f"Test set `{name}`: {own['held_out']} rows, {own['share']:.1%} leaked; "
+            f"{own['same_document']} quote a document of train."
+        )
     if "limit" not in leakage:
-        return [counts]
-    return [counts, f"More than {leakage['limit']:.1%} would have been refused."]
+        return lines
+    return [*lines, f"More than {leakage['limit']:.1%} would have been refused."]
 
 
 def _limits(facts: CardFacts) -> list[str]:

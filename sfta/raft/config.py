@@ -6,9 +6,19 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from sfta.core.config import Section
+from sfta.raft.row_config import (
+    AnswerConfig,
+    ContextConfig,
+    FilterConfig,
+    JudgeConfig,
+    QuestionConfig,
+    Share,
+    SplitConfig,
+    Text,
+)
+from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher, TokenPrice
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Text = Annotated[str, Field(min_length=1)]
+FurtherKind = Literal["comparison", "yes_no", "false_premise", "multi_chunk"]
 
 DOCUMENT_FIELDS = ("number", "title", "page", "heading", "text")
 
@@ -61,107 +71,15 @@ class ExtractiveTeacher(Section):
     """Share of the questions in which words are swapped for others of the same meaning."""
     max_uses_per_template: PositiveInt = 24
     """Most accepted rows that one question wording may have, so that none dominates."""
+    further_kinds: list[FurtherKind] = []
+    """Kinds beside those that ask for a part of one quote: `comparison` of two table values,
+    `yes_no`, `false_premise`, and `multi_chunk`, whose answer needs two chunks of one document
+    or of two."""
 
 
-class OpenAITeacher(Section):
-    """A model behind an OpenAI-compatible endpoint."""
-
-    kind: Literal["openai"]
-    base_url: Annotated[str, Field(pattern=r"^https?://")]
-    """Address up to and with `/v1`."""
-    model: Annotated[str, Field(min_length=1)]
-    """Name of the model, as the endpoint knows it."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; never the key itself."""
-    questions_per_chunk: PositiveInt = 3
-    """Questions asked for per chunk."""
-    unanswerable_per_chunk: Annotated[int, Field(ge=0)] = 1
-    """On-topic questions per chunk which the chunk must not answer."""
-    json_schema: bool = True
-    """Ask for output that obeys a JSON schema. Turn off for endpoints that refuse it."""
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
-    """Higher varies the wording more."""
-    max_output_tokens: PositiveInt = 1024
-    """Longest reply; a reply cut there is unusable and counted."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 4
-    """Requests in flight."""
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    """Tries of one request before the stage stops; finished replies are kept."""
-    timeout_seconds: PositiveInt = 120
-    """Longest wait for one reply; then the request is tried again."""
-    max_total_tokens: PositiveInt | None = None
-    """Stop asking when prompt and reply tokens together have reached this; none: no limit."""
-
-
-TeacherConfig = Annotated[ExtractiveTeacher | OpenAITeacher, Field(discriminator="kind")]
-
-
-class ContextConfig(Section):
-    """Which chunks stand next to a question."""
-
-    oracle_fraction: Share = 0.8
-    """Share of the answerable questions whose oracle chunk is in the context (RAFT's P)."""
-    without_oracle: Literal["refuse", "answer"] = "refuse"
-    """Target where the oracle chunk is missing: the refusal, or, as in the paper, the answer."""
-    hard: Annotated[float, Field(ge=0.0)] = 0.8
-    """Weight of distractors that the retriever returns for the question."""
-    same_document: Annotated[float, Field(ge=0.0)] = 0.1
-    """Weight of distractors from the oracle chunk's document."""
-    random: Annotated[float, Field(ge=0.0)] = 0.1
-    """Weight of distractors from anywhere."""
-    rows_per_context: PositiveInt = 1
-    """Most rows that share one context, where it fits all of them. Training computes a shared
-    context once; more rows per context cost little more time."""
-    order: Literal["mixed", "retriever", "shuffled"] = "mixed"
-    """Order of the chunks: as retrieved, shuffled, or half of the rows each."""
-
-    @model_validator(mode="after")
-    def _some_distractors(self) -> Self:
-        if self.hard + self.same_document + self.random <= 0:
-            raise ValueError("at least one of hard, same_document and random must be above 0")
-        return self
-
-
-class FilterConfig(Section):
-    """Which questions become rows. What is turned away is kept with the reason."""
-
-    question_words: Annotated[list[int], Field(min_length=2, max_length=2)] = [3, 32]
-    """Fewest and most words of a question."""
-    answer_words: PositiveInt = 24
-    """Most words of an answer."""
-    quote_words: PositiveInt = 64
-    """Most words of a quote."""
-    near_duplicate: Share = 0.85
-    """Overlap of word sets above which two questions with one answer are the same question."""
-    round_trip: Literal["count", "require", "off"] = "require"
-    """Whether the retriever must find the oracle chunk for the question, or misses are only
-    counted."""
-    round_trip_top: PositiveInt = 12
-    """The rank up to which the oracle chunk counts as found."""
-
-
-class SplitConfig(Section):
-    """Which rows the model learns from, and which measure it. Made before any question."""
-
-    group_by: Literal["document", "section", "page"] = "document"
-    """What is never divided between splits: a document, a section of it, or a page."""
-    section_level: Annotated[int, Field(ge=1, le=6)] = 1
-    """Heading level that makes a section."""
-    shares: Annotated[list[Share], Field(min_length=3, max_length=3)] = [0.85, 0.1, 0.05]
-    """Shares of train, validation and test."""
-    near_duplicate: Share = 0.9
-    """Overlap of word sets above which two chunks keep their groups in one split."""
-    leakage_limit: Share = 0.05
-    """Share of held-out rows whose question or quote also stands in train; more is an
-    error."""
-
-    @model_validator(mode="after")
-    def _shares_add_up(self) -> Self:
-        if abs(sum(self.shares) - 1.0) > 1e-6:
-            raise ValueError("shares must add up to 1")
-        if self.shares[0] <= 0.0:
-            raise ValueError("the share of train must be above 0")
-        return self
+TeacherConfig = Annotated[
+    ExtractiveTeacher | OpenAITeacher | GgufTeacher, Field(discriminator="kind")
+]
 
 
 class GenerateConfig(Section):
@@ -169,8 +87,16 @@ class GenerateConfig(Section):
 
     teacher: TeacherConfig = ExtractiveTeacher()
     """Who writes questions and answers."""
+    budget: BudgetConfig = BudgetConfig()
+    prices: dict[Text, TokenPrice] = {}
+    """What models cost, by the name in `teacher.model`: a table of {prompt, completion, currency},
+    prices of a million tokens. There are none built in: they would be wrong soon."""
     context: ContextConfig = ContextConfig()
+    answer: AnswerConfig = AnswerConfig()
+    questions: QuestionConfig = QuestionConfig()
     filters: FilterConfig = FilterConfig()
+    judge: JudgeConfig = JudgeConfig()
+    """A model that checks every question against its source before it becomes a row."""
     split: SplitConfig = SplitConfig()
     refusal_share: Share = 0.25
     """Share of all rows whose target is the refusal: near misses fill what paired and
@@ -182,6 +108,17 @@ class GenerateConfig(Section):
     rejections: str | None = None
     """Rows that a person has turned away: a file that the page of `sfta review` saved; relative
     paths start at the recipe's folder."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs the price of teacher.model in prices")
+        return self
+
+    @property
+    def price(self) -> TokenPrice | None:
+        """What the teacher costs, if the recipe says so."""
+        return self.prices.get(getattr(self.teacher, "model", ""))
 
 
 class SourceTerms(Section):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sfta.raft.candidate import Candidate
-from sfta.raft.config import ContextConfig
 from sfta.raft.corpus import CorpusChunk, key_terms
+from sfta.raft.row_config import ContextConfig
 from sfta_edge.citation import mentions, normalise
 from sfta_edge.errors import ConfigError
 
@@ -26,9 +26,16 @@ class Context:
 
     chunk_ids: tuple[str, ...]
     oracle: str | None
-    """The oracle chunk, if it is there."""
+    """The oracle chunk, if it is there; of several the first."""
     sources: tuple[str, ...]
     """Where each chunk came from: oracle, hard, same_document or random."""
+    more_oracles: tuple[str, ...] = ()
+    """Further chunks that the answer needs."""
+
+    @property
+    def oracles(self) -> tuple[str, ...]:
+        """Every oracle chunk that is there: all that the question needs, or none."""
+        return (self.oracle, *self.more_oracles) if self.oracle else ()
 
 
 def choose_context(
@@ -57,9 +64,9 @@ def choose_context(
     """
     # Seeded per question: the result must not depend on the order of the questions.
     rng = random.Random(f"{seed}/{candidate.id}/{oracle_present}")
-    oracle = candidate.chunk_id if oracle_present else None
-    pools = _pools(candidate, hits, chunks)
-    chosen: dict[str, str] = {oracle: "oracle"} if oracle else {}
+    oracles = (candidate.oracle_ids or (candidate.chunk_id,)) if oracle_present else ()
+    pools = _pools(candidate, hits, chunks, config)
+    chosen: dict[str, str] = dict.fromkeys(oracles, "oracle")
     texts = {normalise(chunks[chunk_id].text) for chunk_id in chosen}
     while len(chosen) < top_k:
         kind, chunk_id = _draw(pools, chosen, config, rng)
@@ -68,25 +75,26 @@ def choose_context(
         holds = holds_answer(chunks[chunk_id], candidate)
         # Where the target is the refusal, a sentence that says what was asked in other words
         # would make the target wrong.
-        holds = holds or (oracle is None and speaks_of(chunks[chunk_id], candidate))
+        holds = holds or (not oracles and speaks_of(chunks[chunk_id], candidate))
         if text not in texts and not holds:
             chosen[chunk_id] = kind
             texts.add(text)
     ids = _ordered(list(chosen), hits, config, rng)
-    return Context(tuple(ids), oracle, tuple(chosen[chunk_id] for chunk_id in ids))
+    sources = tuple(chosen[chunk_id] for chunk_id in ids)
+    return Context(tuple(ids), oracles[0] if oracles else None, sources, tuple(oracles[1:]))
 
 
 def holds_answer(chunk: CorpusChunk, candidate: Candidate) -> bool:
     """Whether a chunk answers the question too, so that it can be no distractor.
 
-    It does if it holds the quote, or if it holds the answer together with most of the
-    question's words. Neighbours that overlap the quote hold it.
+    It does if it holds a quote, or if it holds what the answer rests on together with most of
+    the question's words. Neighbours that overlap the quote hold it.
     """
     if not candidate.answerable:
         return False
-    if _holds(chunk.text, candidate.quote):
+    if any(_holds(chunk.text, support.quote) for support in candidate.supports):
         return True
-    if not _holds(chunk.text, candidate.answer):
+    if not any(_holds(chunk.text, support.evidence) for support in candidate.supports):
         return False
     asked = set(key_terms(candidate.question))
     held = set(key_terms(f"{chunk.heading} {chunk.text}"))
@@ -122,11 +130,15 @@ def speaks_of(chunk: CorpusChunk, candidate: Candidate) -> bool:
 
 
 def _pools(
-    candidate: Candidate, hits: Sequence[str], chunks: Mapping[str, CorpusChunk]
+    candidate: Candidate,
+    hits: Sequence[str],
+    chunks: Mapping[str, CorpusChunk],
+    config: ContextConfig,
 ) -> dict[str, list[str]]:
     document = chunks[candidate.chunk_id].document_id
-    others = sorted(set(chunks) - ({candidate.chunk_id} if candidate.answerable else set()))
-    known = [chunk_id for chunk_id in dict.fromkeys(hits) if chunk_id in chunks]
+    others = sorted(set(chunks) - set(candidate.oracle_ids))
+    ranks = list(dict.fromkeys(hits))[config.hard_from - 1 : config.hard_to]
+    known = [chunk_id for chunk_id in ranks if chunk_id in chunks]
     return {
         "hard": [c for c in known if c in set(others)],
         "same_document": [c for c in others if chunks[c].document_id == document],

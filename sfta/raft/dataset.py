@@ -3,22 +3,26 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sfta.raft import filters
+from sfta.raft.answers import reworded_answer
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.config import ExtractiveTeacher, GenerateConfig, PromptConfig
 from sfta.raft.contexts import Context, choose_context
 from sfta.raft.corpus import CorpusChunk
+from sfta.raft.plan import Plan, answered_share, make_plan
 from sfta.raft.rows import Place, make_row
 from sfta.raft.selection import choose_evenly
 from sfta.raft.sharing import Placed, share_contexts
-from sfta.raft.splits import group_of
+from sfta.raft.splits import Seen, group_of
 
 Search = Callable[[Sequence[str], int], list[list[str]]]
 """``(questions, top_k) -> ids of chunks, best first, for each question``."""
+Judge = Callable[[list[Candidate], Mapping[str, list[str]]], filters.Outcome]
+"""``(candidates, hits by candidate) -> what it lets through and what not, with reasons``."""
 _HITS_PER_CHUNK_SHOWN = 5
 _SPARE = 1.3  # of the questions that are searched, most are found
 
@@ -35,31 +39,77 @@ class Setting:
     top_k: int
     seed: int
 
+    def split_of(self, candidate: Candidate) -> str:
+        """Split of a question's rows; empty if its quotes lie in different ones."""
+        seen = Seen(self.config.split.seen_test, self.seed)
+        found = {
+            seen.split(self.splits[chunk_id], text) for chunk_id, text in _held_by(candidate)
+        }
+        return found.pop() if len(found) == 1 else ""
+
+    def test_set_of(self, candidate: Candidate) -> str:
+        """Name of the test set of a test question; empty where there is only one."""
+        if self.config.split.seen_test == 0.0 or self.split_of(candidate) != "test":
+            return ""
+        held = self.splits[candidate.chunk_id] == "test"
+        return "unseen_documents" if held else "seen_documents"
+
+
+def _held_by(candidate: Candidate) -> list[tuple[str, str]]:
+    """Chunks of a question, each with the text that decides where it goes.
+
+    All wordings of one fact share it, so no wording of a test question is learnt.
+    """
+    if candidate.answerable:
+        return [(support.chunk_id, support.quote) for support in candidate.supports]
+    return [(candidate.chunk_id, candidate.fact or candidate.question)]
+
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How many rows of which sort."""
+class Checks:
+    """Checks that need a model; None: not made."""
 
-    with_oracle: int
-    without_oracle: int
-    near_miss: int
-    paired: int
-    """Rows without oracle that repeat the question of a row with it."""
-
-    @property
-    def questions(self) -> int:
-        """Answerable questions that are needed."""
-        return self.with_oracle + self.without_oracle - self.paired
+    embed: filters.Embed | None = None
+    judge: Judge | None = None
 
 
 def build_rows(
-    candidates: Sequence[Candidate], setting: Setting, search: Search, funnel: Funnel
+    candidates: Sequence[Candidate],
+    setting: Setting,
+    search: Search,
+    funnel: Funnel,
+    checks: Checks | None = None,
 ) -> list[dict[str, Any]]:
     """Rows in the order of their ids; what is turned away goes into the funnel."""
+    checks = checks or Checks()
     funnel.entered += len(candidates)
-    kept = _shortlist(_filtered(list(candidates), setting, funnel), setting, funnel)
+    kept = _filtered(list(candidates), setting, funnel, checks)
+    kept = _shortlist(kept, setting, funnel)
     hits = _search_all(kept, setting, search)
     kept = _round_trip(kept, hits, setting, funnel)
+    if checks.judge is not None:
+        kept = funnel.passed("passed by the judge", *checks.judge(kept, hits))
+    placed = _placed(kept, hits, setting, funnel)
+    funnel.notes["contexts"] = len({item.context.chunk_ids for item in placed})
+    funnel.notes["distractors"] = dict(
+        sorted(Counter(s for p in placed for s in p.context.sources if s != "oracle").items())
+    )
+    funnel.notes["oracle_places"] = dict(sorted(Counter(map(str, _places(placed))).items()))
+    rows = [_row(item, setting) for item in placed]
+    return sorted(rows, key=lambda row: str(row["id"]))
+
+
+def _places(placed: Sequence[Placed]) -> Iterator[int]:
+    """Where in its context each oracle chunk stands, from 1."""
+    for item in placed:
+        for oracle in item.context.oracles:
+            yield item.context.chunk_ids.index(oracle) + 1
+
+
+def _placed(
+    kept: Sequence[Candidate], hits: Mapping[str, list[str]], setting: Setting, funnel: Funnel
+) -> list[Placed]:
+    """Choose questions and give each its context."""
     answerable = [c for c in kept if c.answerable]
     missing = [c for c in kept if not c.answerable]
     plan = make_plan(setting.config, len(answerable), len(missing))
@@ -72,63 +122,54 @@ def build_rows(
                             "near_miss": len(near)}  # fmt: skip
     used = Counter(c.template for c in (*asked, *near) if c.template)
     funnel.notes["wordings"] = {"used": len(used), "most_used": used.most_common(5)}
+    drawn = [*_with_and_without(asked, plan, setting.seed), *((c, False) for c in near)]
+    answered = _answered(drawn, setting)
     placed = [
         Placed(candidate, _context(candidate, hits[candidate.id], setting, present=present),
-               setting.splits[candidate.chunk_id])
-        for candidate, present in (*_with_and_without(asked, plan, setting.seed),
-                                   *((c, False) for c in near))
+               setting.split_of(candidate), answered=candidate.id in answered)
+        for candidate, present in drawn
     ]  # fmt: skip
-    placed = share_contexts(
+    return share_contexts(
         placed, setting.chunks, most=setting.config.context.rows_per_context, seed=setting.seed
     )
-    funnel.notes["contexts"] = len({item.context.chunk_ids for item in placed})
-    rows = [_row(item, setting) for item in placed]
-    return sorted(rows, key=lambda row: str(row["id"]))
 
 
-def make_plan(
-    config: GenerateConfig, answerable: int, unanswerable: int, *, cap: Plan | None = None
-) -> Plan:
-    """Split the rows that can be made into sorts, by the shares of the configuration.
-
-    With `cap`, no sort gets more rows than there.
-    """
-    fraction = config.context.oracle_fraction
-    refuses = config.context.without_oracle == "refuse"
-    refusals = config.refusal_share
-
-    def plan_for(total: float) -> Plan:
-        asked = total * (1 - refusals)
-        if refuses:
-            asked = min(asked / fraction, total) if fraction > 0 else total
-        with_oracle = round(asked * fraction)
-        without = round(asked) - with_oracle
-        near = max(0, round(total) - with_oracle - without)
-        paired = min(round(without * config.paired), with_oracle)
-        return Plan(with_oracle, without, min(near, unanswerable), paired)
-
-    most = config.max_rows or (answerable + unanswerable) * 2
-    low, high = 0, most
-    while low < high:  # the largest total whose questions are there
-        middle = math.ceil((low + high) / 2)
-        low, high = (
-            (middle, high) if plan_for(middle).questions <= answerable else (low, middle - 1)
-        )
-    plan = plan_for(low)
-    if cap is not None:
-        plan = Plan(min(plan.with_oracle, cap.with_oracle),
-                    min(plan.without_oracle, cap.without_oracle),
-                    min(plan.near_miss, cap.near_miss), min(plan.paired, cap.paired))  # fmt: skip
-    return plan
+def _answered(drawn: Sequence[tuple[Candidate, bool]], setting: Setting) -> set[str]:
+    """Questions that are answered although their oracle chunk is missing."""
+    without = [c for c, present in drawn if not present and c.answerable]
+    order = sorted(without, key=lambda c: _hash(f"{setting.seed}/answered/{c.id}"))
+    share = answered_share(setting.config.context)
+    return {candidate.id for candidate in order[: round(share * len(order))]}
 
 
-def _filtered(candidates: list[Candidate], setting: Setting, funnel: Funnel) -> list[Candidate]:
+def _filtered(
+    candidates: list[Candidate], setting: Setting, funnel: Funnel, checks: Checks
+) -> list[Candidate]:
     config = setting.config.filters
     kept = funnel.passed(
         "checked alone", *filters.check_each(candidates, setting.chunks, config)
     )
+    kept = funnel.passed("in one split", *_in_one_split(kept, setting))
     kept = funnel.passed("unambiguous", *filters.drop_ambiguous(kept))
-    return funnel.passed("without duplicates", *filters.drop_duplicates(kept, config))
+    kept = funnel.passed("without duplicates", *filters.drop_duplicates(kept, config))
+    if checks.embed is None or config.semantic_duplicate is None:
+        return kept
+    outcome = filters.drop_semantic_duplicates(kept, checks.embed, config)
+    return funnel.passed("without duplicates in meaning", *outcome)
+
+
+def _in_one_split(candidates: list[Candidate], setting: Setting) -> filters.Outcome:
+    """A question over several chunks must be learned or measured as a whole."""
+    kept: list[Candidate] = []
+    lost: list[Rejected] = []
+    for candidate in candidates:
+        if len(candidate.oracle_ids) > setting.top_k:
+            lost.append(Rejected(candidate, "more oracle chunks than top_k"))
+        elif not setting.split_of(candidate):
+            lost.append(Rejected(candidate, "quotes of two splits"))
+        else:
+            kept.append(candidate)
+    return kept, lost
 
 
 def _shortlist(kept: list[Candidate], setting: Setting, funnel: Funnel) -> list[Candidate]:
@@ -156,7 +197,10 @@ def _round_trip(
 ) -> list[Candidate]:
     def rank_of(candidate: Candidate) -> int | None:
         found = hits[candidate.id]
-        return found.index(candidate.chunk_id) + 1 if candidate.chunk_id in found else None
+        oracles = candidate.oracle_ids
+        if not all(chunk_id in found for chunk_id in oracles):
+            return None
+        return max((found.index(chunk_id) + 1 for chunk_id in oracles), default=None)
 
     outcome, misses = filters.round_trip(candidates, rank_of, setting.config.filters)
     ranks = [rank_of(c) for c in candidates if c.answerable]
@@ -186,9 +230,7 @@ def _with_and_without(
     asked: Sequence[Candidate], plan: Plan, seed: int
 ) -> list[tuple[Candidate, bool]]:
     """Every chosen question with its oracle, without it, or both."""
-    order = sorted(
-        asked, key=lambda c: hashlib.sha256(f"{seed}/oracle/{c.id}".encode()).digest()
-    )
+    order = sorted(asked, key=lambda c: _hash(f"{seed}/oracle/{c.id}"))
     alone = plan.without_oracle - plan.paired
     without, with_oracle = order[:alone], order[alone : alone + plan.with_oracle]
     paired = with_oracle[: plan.paired]
@@ -209,12 +251,25 @@ def _context(
 
 
 def _row(placed: Placed, setting: Setting) -> dict[str, Any]:
+    candidate, answer = placed.candidate, setting.config.answer
     place = Place(
         split=placed.split,
-        group=group_of(setting.chunks[placed.candidate.chunk_id], setting.config.split),
-        answer_without_oracle=setting.config.context.without_oracle == "answer",
+        group=group_of(setting.chunks[candidate.chunk_id], setting.config.split),
+        answer_without_oracle=placed.answered,
+        # Only what is learned: a test question keeps the answer it is measured by.
+        answer=(
+            reworded_answer(candidate, answer.reworded, setting.seed)
+            if placed.split == "train"
+            else ""
+        ),
+        style=answer.style,
+        test_set=setting.test_set_of(candidate),
     )
-    return make_row(placed.candidate, placed.context, setting.chunks, setting.prompt, place)
+    return make_row(candidate, placed.context, setting.chunks, setting.prompt, place)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def add_rejected(funnel: Funnel, lost: Sequence[Rejected]) -> None:

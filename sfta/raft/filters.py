@@ -1,15 +1,20 @@
 """Checks that turn candidates away, each with its reason. All deterministic."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from sfta.raft.candidate import Candidate, Rejected
-from sfta.raft.config import FilterConfig
+from sfta.raft.candidate import Candidate, Rejected, Support
 from sfta.raft.corpus import CorpusChunk, key_terms, overlap, words
 from sfta.raft.extraction.facts import names_its_things
+from sfta.raft.row_config import FilterConfig
 from sfta_edge.citation import find_quote, normalise
 
 Outcome = tuple[list[Candidate], list[Rejected]]
+Embed = Callable[[Sequence[str]], Any]
+"""Texts to vectors of length one, an array of shape (texts, dimension)."""
+_YES_NO = frozenset({"yes", "no"})
+_SHOWN_OF_REPLY = 300  # characters
 
 
 def check_each(
@@ -41,14 +46,45 @@ def why_unusable(
         return ""
     if len(candidate.answer.split()) > config.answer_words:
         return "answer length"
-    if len(candidate.quote.split()) > config.quote_words:
+    if any(len(s.quote.split()) > config.quote_words for s in candidate.supports):
         return "quote length"
-    chunk = chunks.get(candidate.chunk_id)
-    if chunk is None or not _holds(chunk.text, candidate.quote):
+    if not all(_stands(support, chunks) for support in candidate.supports):
         return "quote not in chunk"
-    if "\n" in candidate.answer or not _holds(candidate.quote, candidate.answer):
+    if "\n" in candidate.answer or not supported(candidate):
         return "answer not in quote"
-    return "answer in question" if leaks(candidate.question, candidate.answer) else ""
+    # Such questions name what there is to choose from.
+    told = candidate.form in ("choice", "yes_no")
+    told = told or not leaks(candidate.question, candidate.answer)
+    return "" if told else "answer in question"
+
+
+def _stands(support: Support, chunks: Mapping[str, CorpusChunk]) -> bool:
+    chunk = chunks.get(support.chunk_id)
+    return chunk is not None and _holds(chunk.text, support.quote)
+
+
+def supported(candidate: Candidate) -> bool:
+    """Whether the quotes hold what the answer says, as far as rules can tell."""
+    quotes = [support.quote for support in candidate.supports]
+    if not all(_holds(support.quote, support.evidence) for support in candidate.more):
+        return False
+
+    def held(part: str) -> bool:
+        return any(_holds(quote, part) for quote in quotes)
+
+    answer = candidate.answer
+    if candidate.form == "span" and not candidate.more:
+        return _holds(candidate.quote, answer)
+    if candidate.form == "free":
+        return True
+    if candidate.form == "yes_no":
+        return normalise(answer) in _YES_NO and _holds(candidate.quote, candidate.evidence)
+    if candidate.form == "list":
+        return all(held(part) for part in answer.split("; "))
+    if candidate.form == "correction":
+        right, parted, wrong = answer.rpartition(", not ")
+        return bool(parted) and held(right) and not held(wrong)
+    return held(answer)
 
 
 @lru_cache(maxsize=1 << 14)  # the wordings of one fact share quote and answer
@@ -90,6 +126,52 @@ def drop_duplicates(candidates: list[Candidate], config: FilterConfig) -> Outcom
             earlier.append((plain, bag))
             kept.append(candidate)
     return kept, lost
+
+
+def drop_semantic_duplicates(
+    candidates: list[Candidate], embed: Embed, config: FilterConfig
+) -> Outcome:
+    """Keep the first of questions of one chunk with one answer that mean the same.
+
+    Only there: two questions whose vectors are close but whose answers differ are near
+    misses of each other, and worth having. Unanswerable questions count as one answer.
+    """
+    if config.semantic_duplicate is None:
+        return candidates, []
+    together: dict[tuple[tuple[str, ...], str], list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        chunks = candidate.oracle_ids or (candidate.chunk_id,)
+        together.setdefault((chunks, _plain(candidate.answer)), []).append(place)
+    twins = {
+        place
+        for places in together.values()
+        if len(places) > 1
+        for place in _near(places, candidates, embed, config.semantic_duplicate)
+    }
+    kept = [c for place, c in enumerate(candidates) if place not in twins]
+    lost = [Rejected(candidates[at], "semantic duplicate question") for at in sorted(twins)]
+    return kept, lost
+
+
+def _near(
+    places: Sequence[int], candidates: Sequence[Candidate], embed: Embed, least: float
+) -> list[int]:
+    """Places of questions that are close to an earlier one that stays."""
+    vectors = embed([candidates[place].question for place in places])
+    kept: list[int] = []
+    lost: list[int] = []
+    for row, place in enumerate(places):
+        if any(float(vectors[row] @ vectors[other]) >= least for other in kept):
+            lost.append(place)
+        else:
+            kept.append(row)
+    return lost
+
+
+def unreadable_reply(reply: str, chunk_id: str, teacher: str) -> Rejected:
+    """What a model wrote instead of questions, on record like any other loss."""
+    begin = " ".join(reply.split())[:_SHOWN_OF_REPLY]
+    return Rejected(Candidate(begin, "reply", chunk_id, teacher=teacher), "unreadable reply")
 
 
 def round_trip(

@@ -11,6 +11,7 @@ from sfta.raft.config import ExtractiveTeacher
 from sfta.raft.corpus import CorpusChunk, Phrasebook
 from sfta.raft.extraction.blocks import read_blocks
 from sfta.raft.extraction.facts import Fact, names_its_things
+from sfta.raft.extraction.further_kinds import further_candidates
 from sfta.raft.extraction.near_miss import unanswerable_facts
 from sfta.raft.extraction.phrasings import wordings
 from sfta.raft.extraction.rules import corpus_facts
@@ -49,7 +50,8 @@ def extractive_candidates(
             found += candidates
         else:
             lost += [Rejected(candidate, "not self-contained") for candidate in candidates]
-    return found, lost
+    sure = [item for item in facts if item not in ambiguous and _stands_alone(item)]
+    return [*found, *further_candidates(chunks, sure, config.further_kinds, seed)], lost
 
 
 def ambiguous_facts(facts: Sequence[Fact]) -> set[Fact]:

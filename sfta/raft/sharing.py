@@ -23,6 +23,8 @@ class Placed:
     candidate: Candidate
     context: Context
     split: str
+    answered: bool = False
+    """Whether the target is the answer although the oracle chunk is missing."""
 
     @property
     def key(self) -> tuple[str, bool]:
@@ -64,13 +66,13 @@ def share_contexts(
 
 def _may_take(guest: Placed, anchor: Placed, chunks: Mapping[str, CorpusChunk]) -> bool:
     ids = set(anchor.context.chunk_ids)
-    oracle = guest.context.oracle
-    if oracle is not None:
-        others = ids - {oracle}
-        return oracle in ids and not any(
+    oracles = set(guest.context.oracles)
+    if oracles:
+        others = ids - oracles
+        return oracles <= ids and not any(
             holds_answer(chunks[c], guest.candidate) for c in others
         )
-    if guest.candidate.answerable and guest.candidate.chunk_id in ids:
+    if ids & set(guest.candidate.oracle_ids):
         return False
     if len(ids & set(guest.context.chunk_ids)) < _LEAST_COMMON * len(ids):
         return False
@@ -95,9 +97,9 @@ def _mixed(guests: Sequence[Placed], anchor: Placed, count: int) -> list[Placed]
 
 
 def _as_seen_by(guest: Placed, context: Context) -> Context:
-    oracle = guest.context.oracle
+    oracles = guest.context.oracles
     sources = tuple(
-        "oracle" if chunk_id == oracle else "shared" if source == "oracle" else source
+        "oracle" if chunk_id in oracles else "shared" if source == "oracle" else source
         for chunk_id, source in zip(context.chunk_ids, context.sources, strict=True)
     )
-    return Context(context.chunk_ids, oracle, sources)
+    return Context(context.chunk_ids, guest.context.oracle, sources, guest.context.more_oracles)

@@ -1,14 +1,20 @@
 """Which group of chunks goes to which split, before any question is asked."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
-from sfta.raft.config import SplitConfig
-from sfta.raft.corpus import CorpusChunk, overlap, words
+from sfta.raft.corpus import CorpusChunk, words
+from sfta.raft.row_config import SplitConfig
+from sfta_edge.citation import normalise
 
 SPLITS = ("train", "validation", "test")
 _SHINGLE = 3
+_SKETCH = 64
+"""Two documents that share half of their triples have none of these in common once in 2**64."""
 
 
 def group_of(chunk: CorpusChunk, config: SplitConfig) -> str:
@@ -19,6 +25,22 @@ def group_of(chunk: CorpusChunk, config: SplitConfig) -> str:
         return f"{chunk.document_id}/page {chunk.page}"
     path = chunk.headings[: config.section_level]
     return f"{chunk.document_id}/{' > '.join(path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which quotes of the train documents are kept for the test on seen documents."""
+
+    share: float
+    seed: int
+
+    def split(self, split: str, text: str) -> str:
+        """Split of what a text decides: train becomes test for a share of all texts."""
+        if split != "train" or self.share == 0.0:
+            return split
+        digest = hashlib.sha256(f"{self.seed}/seen/{normalise(text)}".encode()).digest()
+        held = int.from_bytes(digest[:8], "big") / (1 << 64) < self.share
+        return "test" if held else split
 
 
 def assign_splits(
@@ -57,9 +79,15 @@ def _join_near_duplicates(chunks: Sequence[CorpusChunk], config: SplitConfig) ->
             group = parent[group]
         return group
 
-    for left, right in _near_pairs(chunks, config.near_duplicate):
+    def join(left: CorpusChunk, right: CorpusChunk) -> None:
         a, b = sorted((root(group_of(left, config)), root(group_of(right, config))))
         parent[b] = a
+
+    for left, right in _near_pairs(chunks, config.near_duplicate):
+        join(left, right)
+    for family in document_families(chunks, config.similar_documents):
+        for chunk in family:
+            join(family[0], chunk)
     return {group: root(group) for group in parent}
 
 
@@ -86,6 +114,32 @@ def _near_pairs(
                         yield left, right
 
 
+def document_families(
+    chunks: Sequence[CorpusChunk], threshold: float
+) -> list[list[CorpusChunk]]:
+    """Chunks of documents that say much the same, such as two editions of one manual.
+
+    Each document is first described by the smallest hashes of its word triples; only those
+    that share one are compared, by the overlap of all triples.
+    """
+    if threshold >= 1.0:
+        return []
+    triples: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    members: dict[str, list[CorpusChunk]] = defaultdict(list)
+    for chunk in chunks:
+        triples[chunk.document_id] |= _shingles(chunk.text)
+        members[chunk.document_id].append(chunk)
+    holders: dict[str, list[str]] = defaultdict(list)
+    for document, own in triples.items():
+        for digest in heapq.nsmallest(_SKETCH, (_hash(0, " ".join(t)) for t in own)):
+            holders[digest].append(document)
+    pairs = {pair for same in holders.values() for pair in combinations(sorted(same), 2)}
+    near = [
+        (a, b) for a, b in sorted(pairs) if overlap_sets(triples[a], triples[b]) > threshold
+    ]
+    return [[*members[a], *members[b]] for a, b in near]
+
+
 def overlap_sets(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> float:
     """Jaccard overlap of two sets; 0 when both are empty."""
     return len(left & right) / len(left | right) if left | right else 0.0
@@ -94,57 +148,3 @@ def overlap_sets(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> flo
 def _shingles(text: str) -> set[tuple[str, ...]]:
     found = words(text)
     return {tuple(found[i : i + _SHINGLE]) for i in range(len(found) - _SHINGLE + 1)}
-
-
-def leakage(rows: Sequence[Mapping[str, object]], threshold: float) -> dict[str, object]:
-    """How much of the held-out rows stands in train: same question, same quote.
-
-    Returns counts, and under `share` the part of held-out rows that leaked. Refusals count
-    by their question only. Distractors are not counted: the index at the device holds every
-    document, and so does every context.
-    """
-    train = [row for row in rows if row["split"] == "train"]
-    held = [row for row in rows if row["split"] != "train"]
-    seen = _Questions((str(row["question"]) for row in train), threshold)
-    quotes = {str(q["text"]) for row in train for q in _quotes(row)}
-    counts: Counter[str] = Counter()
-    for row in held:
-        same_question = seen.holds(str(row["question"]))
-        same_quote = any(str(q["text"]) in quotes for q in _quotes(row))
-        counts["question"] += same_question
-        counts["quote"] += same_quote
-        counts["any"] += same_question or same_quote
-    share = counts["any"] / len(held) if held else 0.0
-    return {"held_out": len(held), "same_question": counts["question"],
-            "same_quote": counts["quote"], "share": round(share, 4)}  # fmt: skip
-
-
-class _Questions:
-    """Questions as sets of words, found again without comparing all with all."""
-
-    def __init__(self, questions: Iterable[str], threshold: float) -> None:
-        self._threshold = threshold
-        self._holders: dict[str, list[frozenset[str]]] = defaultdict(list)
-        for found in {frozenset(words(text)) for text in questions}:
-            for word in found:
-                self._holders[word].append(found)
-
-    def holds(self, question: str) -> bool:
-        """Whether a question overlaps with one of these above the threshold.
-
-        More than t of the union are in both sets, so more than t of the asked words are: of
-        its ``n - floor(t n)`` rarest words, at least one is in the other set.
-        """
-        asked = frozenset(words(question))
-        rare = sorted(asked, key=lambda word: (len(self._holders.get(word, ())), word))
-        fewest = len(asked) - int(self._threshold * len(asked))
-        return any(
-            overlap(asked, other) > self._threshold
-            for word in rare[:fewest]
-            for other in self._holders.get(word, ())
-        )
-
-
-def _quotes(row: Mapping[str, object]) -> list[Mapping[str, object]]:
-    quotes = row["quotes"]
-    return quotes if isinstance(quotes, list) else []

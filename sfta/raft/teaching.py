@@ -1,11 +1,12 @@
 """What a model is asked about one chunk, and candidates from what it replies. Pure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sfta.raft.candidate import Candidate
 from sfta.raft.corpus import CorpusChunk
+from sfta_edge.sentences import sentences
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -29,6 +30,8 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 _FENCE = "<<<"
+_QUOTE_WORDS = range(4, 65)
+_LONGEST = {"question": 160, "answer": 80, "quote": 400, "reason": 200}  # characters
 _SYSTEM = (
     "You write exam questions for technicians from an excerpt of a manual. Reply with one JSON "
     'object: {"answerable": [{"question", "quote", "answer"}], "unanswerable": [question]}.\n'
@@ -54,9 +57,51 @@ def messages_for(
     return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": user}]
 
 
+def narrow_schema(chunk: CorpusChunk, *, answerable: int, unanswerable: int) -> dict[str, Any]:
+    """The schema for a model whose output is held to it, token by token.
+
+    A quote is one of the chunk's own sentences and comes first, so that a small model asks about
+    what it has quoted; numbers of items and lengths of texts are bounded, so that it ends.
+    """
+    question = short_text("question")
+    item = {"quote": quote_of([chunk]), "question": question, "answer": short_text("answer")}
+    properties = {
+        "answerable": list_of(closed(item), min(1, answerable), answerable),
+        "unanswerable": list_of(question, unanswerable, unanswerable),
+    }
+    return closed(properties)
+
+
+def quote_of(chunks: Iterable[CorpusChunk]) -> dict[str, Any]:
+    """The schema of a quote: a sentence of one of the chunks, if any could be one."""
+    spans = [c.text[start:end] for c in chunks for start, end in sentences(c.text)]
+    quotes = sorted({span for span in spans if len(span.split()) in _QUOTE_WORDS})
+    return {"enum": quotes} if quotes else short_text("quote")
+
+
+def short_text(name: str) -> dict[str, Any]:
+    """The schema of a text that is no longer than such a text needs to be."""
+    return {"type": "string", "minLength": 1, "maxLength": _LONGEST[name]}
+
+
+def closed(properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has these properties, all of them and no other."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def list_of(items: dict[str, Any], least: int, most: int) -> dict[str, Any]:
+    """The schema of a list of bounded length."""
+    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
+
+
 def read_candidates(reply: str, chunk: CorpusChunk, teacher: str) -> list[Candidate] | None:
     """Candidates in a reply; None if no JSON object of the right shape is in it."""
-    for data in _objects(reply):
+    for data in json_objects(reply):
         if not isinstance(data.get("answerable"), list):
             continue
         found = [
@@ -90,9 +135,10 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def json_objects(text: str) -> Iterator[dict[str, Any]]:
     """JSON objects in a text, bare or inside prose and code fences."""
-    decoder, at = json.JSONDecoder(), text.find("{")
+    # Not strict: grammars of llama.cpp let line breaks stand in strings as they are.
+    decoder, at = json.JSONDecoder(strict=False), text.find("{")
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)

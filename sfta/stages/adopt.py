@@ -13,7 +13,7 @@ from sfta.raft.card import CardFacts, data_card, is_refusal
 from sfta.raft.intake.config import DatasetConfig
 from sfta.raft.intake.grouping import assign, content_groups, given_splits
 from sfta.raft.intake.reading import Reading, Taken, take_in
-from sfta.raft.splits import leakage
+from sfta.raft.leakage import leakage
 from sfta.recipe import Recipe
 from sfta.stages.dataset_folder import (
     CARD,

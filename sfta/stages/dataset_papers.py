@@ -62,7 +62,9 @@ def teacher_id(teacher: Any) -> str:
 
 def thresholds(recipe: Recipe) -> dict[str, Any]:
     """The settings that decide which rows there are, by their keys in a recipe."""
-    config = recipe.generate.model_dump(mode="json", exclude={"teacher", "rejections"})
+    config = recipe.generate.model_dump(
+        mode="json", exclude={"teacher", "rejections", "prices", "budget"}
+    )
     named: dict[str, Any] = {"retrieval.top_k": recipe.retrieval.top_k, "seed": recipe.seed}
     for name, value in config.items():
         inner = value if isinstance(value, dict) else {"": value}

@@ -3,31 +3,31 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.card import is_refusal
-from sfta.raft.config import ExtractiveTeacher, OpenAITeacher
+from sfta.raft.config import ExtractiveTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
-from sfta.raft.dataset import Search, Setting, add_rejected, build_rows
+from sfta.raft.dataset import Checks, Judge, Search, Setting, add_rejected, build_rows
+from sfta.raft.filter_report import filter_report, filters_off
+from sfta.raft.leakage import leakage
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rejections import Sorted
 from sfta.raft.rows import rejected_row
-from sfta.raft.splits import assign_splits, group_of, leakage
-from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
+from sfta.raft.splits import assign_splits, group_of
 from sfta.recipe import Recipe
+from sfta.stages.asking import endpoint_problems
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta.stages.judging import judge_of
+from sfta.stages.teachers import teacher_content, teacher_problems, written_candidates
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
-
-if TYPE_CHECKING:
-    from sfta.adapters.teacher_openai import Endpoint
 
 _BATCH = 256
 
@@ -49,8 +49,11 @@ def run(job: Job[Recipe]) -> Metrics:
         seed=seed,
     )
     funnel = Funnel()
+    judge = judge_of(job.recipe, setting, job.runtime.cache, funnel)
     candidates = _candidates(job, chunks, funnel)
-    rows = _searched(job, candidates, setting, funnel)
+    rows = _searched(job, candidates, setting, funnel, judge)
+    off = filters_off(config.filters, judged=judge is not None)
+    funnel.notes["filters"] = filter_report(funnel.rejected, off)
     sorted_out = reject_by_hand(
         rows, _rejections(job.recipe), (item.candidate.question for item in funnel.rejected)
     )
@@ -73,48 +76,15 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    return _written(chunks, teacher, job.runtime.cache.expanduser() / "replies", funnel)
-
-
-def _written(
-    chunks: Sequence[CorpusChunk], teacher: OpenAITeacher, folder: Path, funnel: Funnel
-) -> list[Candidate]:
-    """Ask a model about every chunk; what it refuses or garbles is counted."""
-    # Loaded here: the HTTP client is not needed where rules write the questions.
-    from sfta.adapters.teacher_openai import ask_all
-    from sfta.adapters.teacher_replies import ReplyFolder
-
-    prompts = [
-        messages_for(chunk, answerable=teacher.questions_per_chunk,
-                     unanswerable=teacher.unanswerable_per_chunk)
-        for chunk in chunks
-    ]  # fmt: skip
-    schema = SCHEMA if teacher.json_schema else None
-    replies, usage = ask_all(endpoint_of(teacher), prompts, ReplyFolder(folder), schema=schema)
-    found: list[Candidate] = []
-    unreadable = 0
-    for chunk, reply in zip(chunks, replies, strict=True):
-        written = read_candidates(reply.text, chunk, teacher.model) if reply.text else []
-        unreadable += written is None
-        found += written or []
-    funnel.notes["teacher"] = {**asdict(usage), "unreadable": unreadable}
-    return found
-
-
-def endpoint_of(teacher: OpenAITeacher) -> "Endpoint":
-    """The teacher's settings as its adapter takes them."""
-    from sfta.adapters.teacher_openai import Endpoint
-
-    return Endpoint(
-        base_url=teacher.base_url, model=teacher.model, api_key_env=teacher.api_key_env,
-        temperature=teacher.temperature, max_output_tokens=teacher.max_output_tokens,
-        concurrency=teacher.concurrency, attempts=teacher.attempts,
-        timeout_seconds=teacher.timeout_seconds, max_total_tokens=teacher.max_total_tokens,
-    )  # fmt: skip
+    return written_candidates(chunks, job.recipe, job.runtime.cache, funnel)
 
 
 def _searched(
-    job: Job[Recipe], candidates: Sequence[Candidate], setting: Setting, funnel: Funnel
+    job: Job[Recipe],
+    candidates: Sequence[Candidate],
+    setting: Setting,
+    funnel: Funnel,
+    judge: Judge | None,
 ) -> list[dict[str, Any]]:
     # Loaded here: `sfta --help` must not wait for llama.cpp.
     from sfta_edge.embedder import Embedder
@@ -127,7 +97,10 @@ def _searched(
             index.file("knowledge.sqlite"), embedder,
             candidates=job.recipe.retrieval.candidates,
         ) as retriever:  # fmt: skip
-            return build_rows(candidates, setting, searching(retriever.search_many), funnel)
+            search = searching(retriever.search_many)
+            return build_rows(
+                candidates, setting, search, funnel, Checks(embedder.embed, judge)
+            )
     finally:
         embedder.close()
 
@@ -154,13 +127,15 @@ def _check(rows: Sequence[Mapping[str, Any]], setting: Setting, funnel: Funnel) 
             hint="Read more documents, or loosen generate.filters.",
         )
     split = setting.config.split
-    found = leakage(rows, setting.config.filters.near_duplicate)
+    documents = {chunk.id: chunk.document_id for chunk in setting.chunks.values()}
+    found = leakage(rows, setting.config.filters.near_duplicate, documents)
     funnel.notes["leakage"] = {**found, "limit": split.leakage_limit}
     share = found["share"]
     if isinstance(share, float) and share > split.leakage_limit:
         raise ConfigError(
             f"{share:.1%} of the held-out rows repeat a question or a quote of train",
-            hint="Use a coarser generate.split.group_by, or lower split.near_duplicate.",
+            hint="Use a coarser generate.split.group_by, lower split.near_duplicate, or set "
+            "split.seen_test lower.",
         )
 
 
@@ -201,7 +176,7 @@ def _rejected(lost: Sequence[Rejected], setting: Setting) -> list[dict[str, Any]
         rejected_row(
             item.candidate,
             item.reason,
-            setting.splits[item.candidate.chunk_id],
+            setting.split_of(item.candidate) or setting.splits[item.candidate.chunk_id],
             group_of(setting.chunks[item.candidate.chunk_id], setting.config.split),
         )
         for item in lost
@@ -223,29 +198,35 @@ def _metrics(sorted_out: Sorted, funnel: Funnel, coverage: Mapping[str, Any]) ->
         "pages_with_questions": coverage["pages_with_questions"],
         "wordings": funnel.notes["wordings"],
         "retriever": funnel.notes["retriever"],
-        "teacher": funnel.notes.get("teacher", {}),
+        "teacher": {**_noted(funnel, "teacher"), **funnel.facts},
+        "judge": _noted(funnel, "judge"),
     }
 
 
-def _problems(recipe: Recipe, _runtime: Runtime) -> list[str]:
+def _noted(funnel: Funnel, name: str) -> dict[str, Any]:
+    note = funnel.notes.get(name)
+    return note if isinstance(note, dict) else {}
+
+
+def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
     found: list[str] = []
     if (path := _rejections(recipe)) is not None:
         try:
             read_rejections(path)
         except SftaError as error:
             found += f"generate.rejections: {error}".split("\n")
-    teacher = recipe.generate.teacher
-    if isinstance(teacher, ExtractiveTeacher):
-        return found
-    from sfta.adapters.teacher_openai import problems
-
-    return [*found, *problems(endpoint_of(teacher))]
+    found += teacher_problems(recipe, runtime)
+    if recipe.generate.judge.model is not None:
+        found += endpoint_problems(recipe.generate.judge)
+    return found
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    """What a person turned away is part of what comes out."""
-    path = _rejections(recipe)
-    return {"rejections": sha256_file(path)[0]} if path is not None and path.is_file() else {}
+    """What a person turned away is part of what comes out, and so is a local teacher."""
+    path, found = _rejections(recipe), teacher_content(recipe)
+    if path is not None and path.is_file():
+        found["rejections"] = sha256_file(path)[0]
+    return found
 
 
 STAGE: Stage[Recipe] = Stage(
@@ -254,7 +235,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=4,
+    revision=6,
     external=_external,
     check=_problems,
 )

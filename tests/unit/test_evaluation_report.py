@@ -1,5 +1,6 @@
 """Reports: what a model does wrong is found out, and nothing is claimed without its measure."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -215,3 +216,18 @@ def test_prompts_that_did_not_fit_carry_a_warning():
     replies = [replace(trained.replies[0], given=("c1",)), *trained.replies[1:]]
     cut = replace(asked, arms=[asked.arms[0], replace(trained, replies=replies)])
     assert "for 1 questions not all chunks fit" in results(cut)["warnings"][-1]
+
+
+def test_test_sets_have_lines_of_their_own_where_there_are_two():
+    assert "test set" not in {part["by"] for part in results(evaluation(good))["slices"]}
+    cases = [
+        replace(case, question=replace(case.question, test_set=name))
+        for case, name in zip(
+            CASES, itertools.cycle(["seen documents", "unseen documents"]), strict=False
+        )
+    ]
+    parts = [
+        p for p in results(evaluation(good, cases=cases))["slices"] if p["by"] == "test set"
+    ]
+    assert [part["name"] for part in parts] == ["seen documents", "unseen documents"]
+    assert sum(part["n"] for part in parts) == len(CASES)

@@ -11,7 +11,8 @@ from sfta.raft.candidate import Candidate
 from sfta.raft.config import ContextConfig, SplitConfig
 from sfta.raft.contexts import choose_context, holds_answer, speaks_of
 from sfta.raft.corpus import CorpusChunk
-from sfta.raft.splits import SPLITS, assign_splits, group_of, leakage
+from sfta.raft.leakage import leakage
+from sfta.raft.splits import SPLITS, assign_splits, group_of
 from sfta_edge.errors import ConfigError
 
 
@@ -200,7 +201,8 @@ def test_groups_with_nearly_equal_chunks_go_together():
 
 
 def row(split, question, quote):
-    return {"split": split, "question": question, "quotes": [{"text": quote}] if quote else []}
+    quotes = [{"text": quote, "chunk_id": f"of {quote}"}] if quote else []
+    return {"split": split, "question": question, "answer": quote[-5:], "quotes": quotes}
 
 
 def test_leakage_counts_held_out_rows_whose_question_or_quote_is_in_train():
@@ -211,8 +213,9 @@ def test_leakage_counts_held_out_rows_whose_question_or_quote_is_in_train():
         row("validation", "Which colour has the tank?", ""),
         row("validation", "What turns?", "The motor turns."),
     ]
-    assert leakage(rows, 0.85) == {
-        "held_out": 4, "same_question": 1, "same_quote": 1, "share": 0.5,
+    assert leakage(rows, 0.85, {f"of {q}": "d" for q in ("It weighs 3 kg.", "Another quote.")}) == {
+        "held_out": 4, "same_question": 1, "same_quote": 1, "same_answer": 1, "same_chunk": 1,
+        "same_document": 2, "share": 0.5,
     }  # fmt: skip
 
 

@@ -21,10 +21,12 @@ from sfta.raft.config import (
 )
 from sfta.raft.contexts import holds_answer
 from sfta.raft.corpus import CorpusChunk, overlap, words
-from sfta.raft.dataset import Setting, build_rows, make_plan
+from sfta.raft.dataset import Setting, build_rows
+from sfta.raft.leakage import leakage
+from sfta.raft.plan import make_plan
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rows import rejected_row, row_id
-from sfta.raft.splits import assign_splits, leakage
+from sfta.raft.splits import assign_splits
 from sfta_edge.citation import find_quote, parse_answer
 from sfta_edge.errors import ConfigError
 

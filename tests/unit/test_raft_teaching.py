@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta.raft.corpus import CorpusChunk
-from sfta.raft.teaching import SCHEMA, messages_for, read_candidates
+from sfta.raft.teaching import SCHEMA, messages_for, narrow_schema, read_candidates
 
 CHUNK = CorpusChunk("c1", "d", "Pump Manual", 3, 0, 60, "2 Data > 2.1 Mass",
                     "The pump weighs 3 kg. It is painted blue.")  # fmt: skip
@@ -109,3 +109,30 @@ def test_the_schema_is_closed_and_names_what_the_reader_reads():
 @given(st.text(max_size=200))
 def test_no_reply_breaks_the_reader(reply):
     read(reply)
+
+
+def test_a_narrow_schema_lets_only_sentences_of_the_chunk_be_quoted_and_bounds_the_rest():
+    schema = narrow_schema(CHUNK, answerable=3, unanswerable=2)
+    answerable = schema["properties"]["answerable"]
+    item = answerable["items"]["properties"]
+    assert list(item) == ["quote", "question", "answer"]
+    assert item["quote"]["enum"] == ["It is painted blue.", "The pump weighs 3 kg."]
+    assert (answerable["minItems"], answerable["maxItems"]) == (1, 3)
+    assert schema["properties"]["unanswerable"]["maxItems"] == 2
+    assert all("maxLength" in item[name] for name in ("question", "answer"))
+
+
+def test_a_chunk_without_sentences_may_be_quoted_freely():
+    bare = CorpusChunk("c", "d", "T", 1, 0, 9, "h", "Table 3")
+    item = narrow_schema(bare, answerable=1, unanswerable=0)["properties"]["answerable"][
+        "items"
+    ]
+    assert "enum" not in item["properties"]["quote"]
+
+
+def test_line_breaks_that_a_grammar_lets_stand_in_strings_are_read():
+    raw = json.dumps(GOOD).replace("weighs 3", "weighs\n3")
+    assert "\n" in raw
+    found = read(raw)
+    assert found is not None
+    assert found[0].quote == "The pump weighs 3 kg."

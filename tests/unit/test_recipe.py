@@ -128,3 +128,11 @@ def test_a_section_and_its_settings_explain_themselves(name, kind):
     # A few names say it all; the others have a sentence.
     silent = [f for f, info in kind.model_fields.items() if not info.description]
     assert len(silent) <= len(kind.model_fields) / 2, silent
+
+
+def test_quotes_are_not_chosen_for_a_model_that_learns_to_give_none(recipe_file):
+    concise = "generate.answer.style=concise"
+    with pytest.raises(ConfigError, match=r"evaluate\.choose_quotes must be false"):
+        load_recipe(recipe_file, [concise])
+    recipe = load_recipe(recipe_file, [concise, "evaluate.choose_quotes=false"])
+    assert recipe.generate.answer.style == "concise"

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import sfta_edge.embedder
+from fakes import CompletionServer, completion, serving
 from sfta.core.artifact import Artifact
 from sfta.core.config import build
 from sfta.core.stage import Job, Runtime, key_of
 from sfta.raft.config import SplitConfig
 from sfta.raft.splits import assign_splits
 from sfta.recipe import Recipe
-from sfta.stages.generate import STAGE, endpoint_of, read_chunks, run
+from sfta.stages.generate import STAGE, read_chunks, run
 from sfta_edge.errors import ConfigError
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.manifest import MANIFEST, Manifest, canonical_json
@@ -269,48 +270,33 @@ def test_a_teacher_that_is_not_there_is_found_before_anything_runs():
     assert list(STAGE.check(recipe(), Runtime())) == []
 
 
-def test_the_endpoint_takes_every_setting_of_the_recipe():
-    teacher = recipe(teacher={**TEACHER, "attempts": 2, "max_total_tokens": 9}).generate.teacher
-    endpoint = endpoint_of(teacher)
-    assert (endpoint.model, endpoint.attempts, endpoint.max_total_tokens) == ("m", 2, 9)
-    assert endpoint.concurrency == teacher.concurrency
-
-
-def test_a_models_questions_pass_through_the_same_funnel(inputs, tmp_path, monkeypatch):
+def test_a_models_questions_pass_through_the_same_funnel(inputs, tmp_path):
     chunks = read_chunks(inputs["corpus"].file("chunks.jsonl"))
 
-    def asked(endpoint, prompts, replies, *, schema):
-        from sfta.adapters.teacher_openai import Usage
-        from sfta.adapters.teacher_replies import Reply
+    def written(body, _number):
+        user = body["messages"][1]["content"]
+        chunk = next(chunk for chunk in chunks if chunk.text in user)
+        name = chunk.text.split(" opens")[0].removeprefix("The ")
+        sentence = chunk.text.split(". ")[0] + "."
+        item = {"question": f"At which pressure does the {name} open up?",
+                "quote": sentence, "answer": sentence.split(" at ")[1].rstrip(".")}  # fmt: skip
+        invented = {**item, "question": f"What does the {name} weigh?", "quote": "9 kg.",
+                    "answer": "9 kg"}  # fmt: skip
+        reply = {"answerable": [item, invented],
+                 "unanswerable": [f"Who sold the {name} to the plant?"]}  # fmt: skip
+        text = "no JSON here" if chunk == chunks[0] else json.dumps(reply)
+        return completion(text, tokens=(100, 40))
 
-        assert endpoint.model == "m"
-        assert schema is not None
-        usage, found = Usage(), []
-        for number, chunk in enumerate(chunks):
-            name = chunk.text.split(" opens")[0].removeprefix("The ")
-            sentence = chunk.text.split(". ")[0] + "."
-            item = {"question": f"At which pressure does the {name} open up?",
-                    "quote": sentence, "answer": sentence.split(" at ")[1].rstrip(".")}  # fmt: skip
-            invented = {**item, "question": f"What does the {name} weigh?", "quote": "9 kg.",
-                        "answer": "9 kg"}  # fmt: skip
-            reply = {"answerable": [item, invented],
-                     "unanswerable": [f"Who sold the {name} to the plant?"]}  # fmt: skip
-            text = "no JSON here" if number == 0 else json.dumps(reply)
-            found.append(Reply("ok", text, 100, 40))
-            usage.add(found[-1])
-        assert len(prompts) == len(found)
-        return found, usage
-
-    monkeypatch.setattr("sfta.adapters.teacher_openai.ask_all", asked)
-    out, metrics = generate(
-        inputs,
-        tmp_path / "run",
-        teacher=TEACHER,
-        max_rows=None,
-        filters={"round_trip": "count"},
-    )
+    with serving(CompletionServer(written)) as url:
+        out, metrics = generate(
+            inputs,
+            tmp_path / "run",
+            teacher={**TEACHER, "base_url": url},
+            max_rows=None,
+            filters={"round_trip": "count"},
+        )
     rows = all_rows(out)
-    assert metrics["teacher"]["unreadable"] == 1
+    assert metrics["teacher"]["chunks_without"] == {"unreadable": 1}
     assert metrics["teacher"]["prompt_tokens"] == 2400
     assert metrics["rejected"]["quote not in chunk"] == 23
     assert {row["teacher"] for row in rows} == {"m"}

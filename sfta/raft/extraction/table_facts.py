@@ -157,7 +157,7 @@ def _connection(key: str) -> str:
 def _general(row: TableRow, keys: TableKeys, classes: list[str], column: int) -> Iterator[Fact]:
     key, cell, kind = row.cells[0], row.cells[column], classes[column]
     header = lower_first(row.header[column])
-    spoken = _key_phrase(row, keys)
+    spoken = key_phrase(row, keys)
     base = {"key": spoken, "header": header, "the": _the(spoken),
             "be": "are" if is_plural(header) else "is"}  # fmt: skip
     bank, extra = _bank(kind, row, column, cell)
@@ -191,7 +191,7 @@ def _bank(kind: str, row: TableRow, column: int, cell: str) -> tuple[str, dict[s
     return ("cell_loose" if loose else "cell"), {}
 
 
-def _key_phrase(row: TableRow, keys: TableKeys) -> str:
+def key_phrase(row: TableRow, keys: TableKeys) -> str:
     """The key as it is spoken of, with its column's name or its table's topic if needed."""
     key, header = row.cells[0], row.header[0].lower()
     if CODE.search(key) and len(key.split()) == 1:
