@@ -44,7 +44,8 @@ demo: $(READY) $(KEY) ## documents to a signed bundle that answers without a net
 	@sh configs/quickstart/demo.sh $(BIN) $(RUNS) $(KEY)
 
 test: $(READY) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@# A worker that dies is a failure; replaced, it would be waited for without end.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 check: $(READY) ## lint, format, types, import rules, spelling, shell scripts, generated files
 	@$(BIN)/ruff check .
