@@ -190,8 +190,8 @@ def test_the_funnel_names_wordings_retriever_and_plan():
     assert funnel.notes["wordings"]["used"] > 10
     assert funnel.notes["retriever"]["questions"] > 40
     assert funnel.notes["plan"]["with_oracle"] == 45
-    assert [name for name, _ in funnel.steps][:3] == [
-        "checked alone", "unambiguous", "without duplicates"]  # fmt: skip
+    assert [name for name, _ in funnel.steps][:4] == [
+        "checked alone", "in one split", "unambiguous", "without duplicates"]  # fmt: skip
 
 
 @given(
