@@ -14,6 +14,7 @@ from sfta_edge.errors import ConfigError
 from sfta_edge.model import Model
 
 _FIRST_LOOK = 64
+_BACKSLASH, _QUOTATION = r"\ue000", r"\ue001"  # of the private use area
 # The layout of llama.cpp's llama_token_data.
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
@@ -27,11 +28,8 @@ class Grammar:
         Raises:
             ConfigError: llama.cpp cannot express the schema.
         """
-        # The binding's package loads the library, which `Model` has prepared.
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
         self._native = model.native
-        rules = json_schema_to_gbnf(json.dumps(schema))
+        rules = _rules(schema)
         self._handle = self._native.llama_sampler_init_grammar(
             model.vocabulary, rules.encode(), b"root"
         )
@@ -72,3 +70,18 @@ class Grammar:
         self._native.llama_sampler_apply(self._handle, ctypes.byref(array))
         allowed: NDArray[np.bool_] = np.isfinite(candidates["logit"])
         return allowed
+
+
+def _rules(schema: Mapping[str, Any]) -> str:
+    """The schema as GBNF.
+
+    The binding writes fixed texts into the rules without escaping backslashes, so quotation
+    marks, which JSON spells with one, would end a rule in its middle. Both travel as
+    characters that mean nothing.
+    """
+    # The binding's package loads the library, which `Model` has prepared.
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    spelt = json.dumps(schema).replace(r"\\", _BACKSLASH).replace(r"\"", _QUOTATION)
+    rules: str = json_schema_to_gbnf(spelt)
+    return rules.replace(_BACKSLASH, r"\\\\").replace(_QUOTATION, r"\\\"")

@@ -133,3 +133,20 @@ def test_the_best_allowed_token_is_found_however_far_down_it_stands(gguf):
     assert json.loads(written) == "pump"
     grammar.close()
     model.close()
+
+
+@pytest.mark.parametrize(
+    "text", ['the "University" has', "C:\\pump", 'a \\" mark', "3\u2013450 °C"]
+)
+def test_a_fixed_text_may_hold_quotation_marks_and_backslashes(gguf, text):
+    """The binding alone would end a rule in its middle, and give no grammar."""
+    model = Model(gguf)
+    scores = np.linspace(1.0, 0.0, model.token_count, dtype=np.float32)
+    grammar = Grammar(model, {"enum": [text]})
+    written = b""
+    while not model.ends(token := grammar.choose(scores)):
+        grammar.accept(token)
+        written += model.piece(token)
+    assert json.loads(written) == text
+    grammar.close()
+    model.close()
