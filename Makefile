@@ -45,7 +45,7 @@ demo: $(READY) $(KEY) ## documents to a signed bundle that answers without a net
 
 test: $(READY) ## run every test
 	@# A worker that dies is a failure; replaced, it would be waited for without end.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: $(READY) ## lint, format, types, import rules, spelling, shell scripts, generated files
 	@$(BIN)/ruff check .
