@@ -19,3 +19,10 @@ def end(_record):
 
 def divide(record):
     return 1 // record
+
+
+def leave_mark(place):
+    """An empty file in a folder, named after a number; returns the number."""
+    folder, number = place
+    (folder / str(number)).touch()
+    return number

@@ -9,8 +9,10 @@ other processes by its own means.
 import os
 import secrets
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from sfta.core.stage import Runtime
@@ -19,6 +21,7 @@ from sfta_edge.errors import MissingDependencyError, SftaError, ToolError
 R = TypeVar("R")
 T = TypeVar("T")
 _RETRIES = 1  # a process may be lost once
+_AHEAD = 4  # calls begun for each that runs at the same time
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing about a run is reported to anybody
 
 
@@ -96,13 +99,14 @@ class RayExecutor:
         task = self._ray.remote(num_cpus=self._cores, max_retries=_RETRIES)(_call)
         # Sent once: what all records have in common may be large.
         shared = self._ray.put(function)
-        pending = [task.remote(shared, record) for record in records]
-        try:
-            for reference in pending:
-                yield self._result(reference)
-        finally:
-            for reference in pending:
-                self._ray.cancel(reference)
+        waiting = iter(records)
+        # Begun a few at a time, so that a map which ends early leaves little behind: Ray ends
+        # the whole process when a task is cancelled in the moment in which it is completed.
+        pending = deque(task.remote(shared, r) for r in islice(waiting, _AHEAD * self.width))
+        while pending:
+            result = self._result(pending.popleft())
+            pending.extend(task.remote(shared, record) for record in islice(waiting, 1))
+            yield result
 
     def _result(self, reference: Any) -> Any:
         errors = self._ray.exceptions
