@@ -3,26 +3,15 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from judged_arms import CONTRACT as BARE
+from judged_arms import REFUSAL
 from sfta_edge.generation import Generation
-from sfta_edge.prompt import PromptContract
 
-REFUSAL = "The documents do not contain the answer."
-CONTRACT = PromptContract(
-    head="<s>",
-    between="<u>",
-    tail="<a>",
-    end="</s>",
-    system="Answer.",
-    document="[{number}] {title}, {heading}: {text}\n",
-    question="Question: {question}",
-    refusal=REFUSAL,
-    answer_marker="Answer:",
-    chat_template_sha256="0" * 64,
-)
+CONTRACT = replace(BARE, document="[{number}] {title}, {heading}: {text}\n")
 COLOURS = ("red", "blue", "green", "white", "black", "grey", "brown", "pink")
 NOUNS = ("pump", "valve", "motor", "filter", "cooler", "sensor", "belt", "gauge")
 DIMENSION = 32

@@ -15,7 +15,6 @@ can be passed by, and its state costs hundreds of megabytes.
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -35,6 +34,7 @@ from sfta_edge.generation import (
     drain,
     require_room,
 )
+from sfta_edge.lanes import in_shares
 from sfta_edge.model import Model
 from sfta_edge.parallel import ParallelRun
 from sfta_edge.prefill import PIECE, PromptMemory, first_token_scores
@@ -203,12 +203,11 @@ class Engine:
         size = (-(-parallel // count), self.threads if count == 1 else 1)
         counted = _one_at_a_time(on_done)
 
-        def finish(first: int) -> list[Generation]:
-            return ParallelRun(self.model, work[first::count], limits, size).finish(counted)
+        def finish(_: int, share: Sequence[list[list[int]]]) -> list[Generation]:
+            return ParallelRun(self.model, share, limits, size).finish(counted)
 
-        with self._lock, ThreadPoolExecutor(count) as pool:
-            found = list(pool.map(finish, range(count)))
-        return [found[index % count][index // count] for index in range(len(work))]
+        with self._lock:
+            return in_shares(count, finish, work)
 
     @contextmanager
     def lanes(self) -> Iterator[list["Engine"]]:

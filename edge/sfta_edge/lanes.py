@@ -1,4 +1,4 @@
-"""Lanes: workers side by side, each with a thread and an engine of its own."""
+"""Lanes: workers side by side, each with a thread of its own and a share of the work."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,20 @@ Case = TypeVar("Case")
 Found = TypeVar("Found")
 
 
+def in_shares(
+    count: int, work: Callable[[int, Sequence[Case]], Sequence[Found]], cases: Sequence[Case]
+) -> list[Found]:
+    """Results in the order of the cases, which are dealt out to `count` lanes like cards.
+
+    `work` gets the number of a lane and its share, and gives a result for each case of it.
+    Which lane does a case depends on the cases alone. The first error ends all.
+    """
+    shares = [cases[first::count] for first in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        dealt = list(pool.map(work, range(count), shares))
+    return [dealt[i % count][i // count] for i in range(len(cases))]
+
+
 def in_lanes(
     lanes: Sequence[Lane],
     work: Callable[[Lane, Case], Found],
@@ -16,20 +30,17 @@ def in_lanes(
     *,
     on_done: Callable[[], None] | None = None,
 ) -> list[Found]:
-    """Results in the order of the cases, which are dealt out to the lanes like cards.
+    """`in_shares` with an engine, or whatever else a lane is, for each share.
 
-    Which lane does a case depends on the cases alone. `on_done` is called after each, by the
-    thread of its lane. The first error ends all.
+    `on_done` is called after each case, by the thread of its lane.
     """
 
-    def finish(first: int) -> list[Found]:
+    def finish(number: int, share: Sequence[Case]) -> list[Found]:
         found = []
-        for case in cases[first :: len(lanes)]:
-            found.append(work(lanes[first], case))
+        for case in share:
+            found.append(work(lanes[number], case))
             if on_done is not None:
                 on_done()
         return found
 
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        dealt = list(pool.map(finish, range(len(lanes))))
-    return [dealt[i % len(lanes)][i // len(lanes)] for i in range(len(cases))]
+    return in_shares(len(lanes), finish, cases)

@@ -1,32 +1,21 @@
 """A question with the chunks that fit into the context, as token ids."""
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sfta_edge.generation import Generation, Prompt, require_room
+from sfta_edge.generation import require_room
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import CitableChunk
 from sfta_edge.settings import AnswerSettings
 
 
 class TextEngine(Protocol):
-    """What answers are written with; `engine.Engine` is one."""
+    """What a request is counted with; `engine.Engine` is one."""
 
     context_tokens: int
 
     def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002 prompt.Tokenize
-
-    def generate(
-        self,
-        prompt: Prompt,
-        *,
-        max_tokens: int,
-        deadline: float | None = None,
-        cancel: threading.Event | None = None,
-        first_token_bias: Mapping[int, float] | None = None,
-    ) -> Generation: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""When to refuse: a bias on the refusal's first token, fitted on validation rows.
+"""When to refuse: a bias on the logit of refusing, fitted on validation rows.
 
-A model of a few hundred million parameters knows better than it says whether its context
-holds the answer: the first token decides between quoting and refusing, and one number added
-to the refusal's logit moves that decision. It is fitted on rows the model has not learnt
-from and that no test question was made from, it ships in the bundle, and the evaluation uses
-the same number.
+Whether its context holds the answer is a decision with a logit: of the refusal's first token,
+where the model writes its quotes, or of how little speaks for the best sentence, where quotes
+are chosen. One number added to it moves the decision. It is fitted on rows the model has not
+learnt from and that no test question was made from, it ships in the bundle, and the
+evaluation uses the same number.
 """
 
 import math
@@ -23,7 +23,7 @@ class Margin:
     """How far the model is from refusing one row."""
 
     gap: float
-    """Logit of the refusal's first token minus the best other logit; above 0 it refuses."""
+    """The logit of refusing, before any bias; above 0 it refuses."""
     should_refuse: bool
 
 
@@ -32,7 +32,7 @@ class Calibration:
     """The bias, and what it does on the rows it was fitted on."""
 
     bias: float
-    """Added to the logit of the refusal's first token."""
+    """Added to the logit of refusing."""
     rows: int
     refusal_f1: float
     answer_f1: float

@@ -34,9 +34,9 @@ class EvaluateConfig(Section):
     scheme: str | None = None
     """Scheme of the model files, the same for all arms; none: the first of export.schemes."""
     choose_quotes: bool = True
-    """The trained model chooses each quote among the sentences of its chunks, here and on the
-    device, so that a quote cannot be garbled; otherwise it writes its quotes. The base model,
-    which has not learnt the answer form, always answers freely."""
+    """The trained model and the embedder choose the quote among the sentences of the chunks,
+    here and on the device, so that a quote cannot be garbled; otherwise the model writes its
+    quotes. The base model, which has not learnt the answer form, always answers freely."""
     max_answer_tokens: Annotated[int, Field(ge=8, le=8192)] = 256
     """Longest answer, here and on the device; one that is cut there counts as
     truncated."""

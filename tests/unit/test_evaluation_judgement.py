@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judged_arms import CONTRACT, REFUSAL
 from judged_cases import CHUNKS, TEXTS
 from sfta.evaluation.aggregate import BY_KEY, columns, sums_of
 from sfta.evaluation.baselines import BASELINES, judge_baseline
@@ -16,21 +17,6 @@ from sfta.evaluation.cases import Case
 from sfta.evaluation.judgement import Tally, judge
 from sfta.evaluation.oracles import Oracle
 from sfta.evaluation.questions import Question
-from sfta_edge.prompt import PromptContract
-
-REFUSAL = "The documents do not contain the answer."
-CONTRACT = PromptContract(
-    head="<s>",
-    between="<u>",
-    tail="<a>",
-    end="</s>",
-    system="Answer.",
-    document="[{number}] {text}\n",
-    question="Question: {question}",
-    refusal=REFUSAL,
-    answer_marker="Answer:",
-    chat_template_sha256="0" * 64,
-)
 
 
 def make_case(identifier, *, oracle, context, answers=("7.5 bar",)):
