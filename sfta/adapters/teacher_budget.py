@@ -1,7 +1,8 @@
 """What asking a teacher costs, and the limit that it never passes."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 from sfta.adapters.teacher_replies import Reply
 
@@ -56,6 +57,17 @@ class Budget:
             return "money"
         return ""
 
+    def less(self, tokens: Tokens) -> "Budget":
+        """What is left of it behind so many tokens."""
+        return Budget(
+            None if self.tokens is None else self.tokens - tokens.total,
+            self.money - self.price.of(tokens) if self.money and self.price else self.money,
+            self.price,
+        )
+
+
+NOTHING = Budget(tokens=0)
+
 
 class BudgetGate:
     """Lets requests through, in order, while the most they can cost fits into the budget.
@@ -107,6 +119,7 @@ class Usage:
     from_disk: int = 0
     filtered: int = 0
     refused: int = 0
+    too_long: int = 0
     cut: int = 0
     not_asked: int = 0
     prompt_tokens: int = 0
@@ -120,6 +133,14 @@ class Usage:
         """Prompt and reply tokens."""
         return Tokens(self.prompt_tokens, self.completion_tokens)
 
+    def __iadd__(self, other: "Usage") -> Self:
+        """Add what further requests came to; what ended the asking first stays."""
+        ended = self.stopped_by or other.stopped_by
+        for name in (item.name for item in fields(self) if item.name != "stopped_by"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.stopped_by = ended
+        return self
+
     def add(self, reply: Reply) -> None:
         """Count the reply to a request that was not seen before."""
         if reply.status == "not_asked":
@@ -129,6 +150,7 @@ class Usage:
         self.from_disk += reply.cached
         self.filtered += reply.status == "filtered"
         self.refused += reply.status == "refused"
+        self.too_long += reply.status == "too_long"
         self.cut += reply.status == "cut"
         self.prompt_tokens += reply.prompt_tokens
         self.completion_tokens += reply.completion_tokens

@@ -28,7 +28,7 @@ from sfta.adapters.teacher_replies import Reply, reply_key
 from sfta_edge.context import Context, Entry, Floats, Shape
 from sfta_edge.cores import physical_cores
 from sfta_edge.errors import IntegrityError
-from sfta_edge.generation import Limits, TextStream, require_room
+from sfta_edge.generation import Limits, TextStream
 from sfta_edge.manifest import sha256_file
 from sfta_edge.model import Model
 from sfta_edge.prefill import PIECE, PromptMemory
@@ -127,7 +127,6 @@ class GgufModelTeacher:
         """Write a reply.
 
         Raises:
-            ContextOverflowError: prompt and longest reply do not fit into the context.
             IntegrityError: the model computes values that are no numbers.
             StoppedError: another request has failed for good.
         """
@@ -149,7 +148,8 @@ class GgufModelTeacher:
     def _reply(self, lane: _Lane, request: Request) -> Reply:
         segments = self._prompt(request.messages)
         count, most = sum(map(len, segments)), self._settings.max_output_tokens
-        require_room(count, most, self._tokens)
+        if count + most > self._tokens:
+            return Reply("too_long")
         limits = Limits(most, cancel=self._cancel)
         rng = np.random.default_rng(int(reply_key(self.identity(request))[:16], 16))
         schema = request.schema

@@ -4,7 +4,8 @@ Rules this module upholds:
 
 - A passing failure is retried with growing pauses, and for as long as the endpoint asks no
   other request goes out; what will not pass ends the run with what the endpoint said.
-- What a content filter blocks is a reply like another: counted, kept and not asked again.
+- What a content filter blocks, or does not fit into the model's context, is a reply like
+  another: counted, kept and not asked again.
 - A reply is read up to a limit in bytes and in seconds, whatever the endpoint sends.
 """
 
@@ -32,6 +33,9 @@ from sfta_edge.errors import SftaError, ToolError
 log = logging.getLogger("sfta")
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _FILTERED = re.compile(r"content_filter|ResponsibleAIPolicyViolation|content_policy_violation")
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|context window"
+)
 _MOST_BYTES = 8 << 20
 _BYTES_PER_TOKEN = 4
 
@@ -208,6 +212,8 @@ class EndpointTeacher:
             return _Setback(f"HTTP {answer.status}", wait)
         if answer.status == 400 and _FILTERED.search(answer.text):
             return Reply("filtered")
+        if answer.status in (400, 413) and _TOO_LONG.search(answer.text):
+            return Reply("too_long")
         said = without_keys(answer.text[:500], headers.values())
         role = self._endpoint.role
         raise ToolError(

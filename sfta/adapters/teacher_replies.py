@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from sfta_edge.errors import SftaError
 from sfta_edge.manifest import canonical_json, write_durably
 
-Status = Literal["ok", "filtered", "refused", "cut", "not_asked"]
+Status = Literal["ok", "filtered", "refused", "too_long", "cut", "not_asked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Reply:
 
     status: Status
     """`filtered`: the endpoint's content filter blocked prompt or reply; `refused`: the model
-    declined; `cut`: the reply was longer than allowed; `not_asked`: it did not fit into the
-    budget."""
+    declined; `too_long`: the request does not fit into the model's context; `cut`: the reply was
+    longer than allowed; `not_asked`: it did not fit into the budget."""
     text: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -30,7 +30,7 @@ def _lines(estimate: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
     if estimate["on_disk"] or estimate["repeated"]:
         lines.append(("replies on disk", f"{estimate['on_disk']:,}", ""))
-        lines.append(("repeated chunks", f"{estimate['repeated']:,}", ""))
+        lines.append(("repeated requests", f"{estimate['repeated']:,}", ""))
     for name in ("prompt_tokens", "completion_tokens"):
         most = estimate[f"most_{name}"]
         lines.append((name.replace("_", " "), f"{estimate[name]:,}", f"{most:,}"))

@@ -14,6 +14,7 @@ from sfta.raft.row_config import (
     QuestionConfig,
     Share,
     SplitConfig,
+    TargetConfig,
     Text,
 )
 from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher, TokenPrice
@@ -94,6 +95,7 @@ class GenerateConfig(Section):
     context: ContextConfig = ContextConfig()
     answer: AnswerConfig = AnswerConfig()
     questions: QuestionConfig = QuestionConfig()
+    target: TargetConfig = TargetConfig()
     filters: FilterConfig = FilterConfig()
     judge: JudgeConfig = JudgeConfig()
     """A model that checks every question against its source before it becomes a row."""

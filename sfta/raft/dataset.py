@@ -18,6 +18,7 @@ from sfta.raft.rows import Place, make_row
 from sfta.raft.selection import choose_evenly
 from sfta.raft.sharing import Placed, share_contexts
 from sfta.raft.splits import Seen, group_of
+from sfta.raft.target import nearest_to_target
 
 Search = Callable[[Sequence[str], int], list[list[str]]]
 """``(questions, top_k) -> ids of chunks, best first, for each question``."""
@@ -38,6 +39,8 @@ class Setting:
     prompt: PromptConfig
     top_k: int
     seed: int
+    target: Sequence[str] = ()
+    """Questions that the chosen ones are to be near to; none: not compared."""
 
     def split_of(self, candidate: Candidate) -> str:
         """Split of a question's rows; empty if its quotes lie in different ones."""
@@ -152,10 +155,17 @@ def _filtered(
     kept = funnel.passed("in one split", *_in_one_split(kept, setting))
     kept = funnel.passed("unambiguous", *filters.drop_ambiguous(kept))
     kept = funnel.passed("without duplicates", *filters.drop_duplicates(kept, config))
-    if checks.embed is None or config.semantic_duplicate is None:
+    if checks.embed is None:
         return kept
-    outcome = filters.drop_semantic_duplicates(kept, checks.embed, config)
-    return funnel.passed("without duplicates in meaning", *outcome)
+    if config.semantic_duplicate is not None:
+        outcome = filters.drop_semantic_duplicates(kept, checks.embed, config)
+        kept = funnel.passed("without duplicates in meaning", *outcome)
+    if setting.target:
+        keep = setting.config.target.keep
+        outcome, note = nearest_to_target(kept, setting.target, checks.embed, keep)
+        funnel.notes["target"] = note
+        kept = funnel.passed("near the target questions", *outcome)
+    return kept
 
 
 def _in_one_split(candidates: list[Candidate], setting: Setting) -> filters.Outcome:

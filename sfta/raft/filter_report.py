@@ -6,9 +6,11 @@ from typing import Any
 
 from sfta.raft.candidate import EXAMPLES_PER_REASON, Rejected
 from sfta.raft.row_config import FilterConfig
+from sfta.raft.stepwise import NO_ANSWER
+from sfta.raft.target import FAR
 
 FILTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("parse", ("unreadable reply", "unreadable item")),
+    ("parse", ("unreadable reply", "unreadable item", NO_ANSWER)),
     ("length", ("question length", "answer length", "quote length")),
     ("self-containedness", ("not self-contained",)),
     ("quote verbatim", ("quote not in chunk",)),
@@ -22,6 +24,7 @@ FILTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("exact duplicate", ("duplicate question",)),
     ("near duplicate", ("near duplicate question",)),
     ("semantic duplicate", ("semantic duplicate question",)),
+    ("near the target", (FAR,)),
     ("round trip", ("not found by the retriever",)),
     ("judge", ()),
 )
@@ -58,9 +61,16 @@ def filter_report(rejected: Sequence[Rejected], off: frozenset[str]) -> list[dic
     ]
 
 
-def filters_off(config: FilterConfig, *, judged: bool) -> frozenset[str]:
-    """Names of the filters that the settings leave out."""
+def filters_off(config: FilterConfig, *, judged: bool, aimed: bool) -> frozenset[str]:
+    """Names of the filters that the settings leave out.
+
+    Args:
+        config: settings of the filters.
+        judged: whether there is a judge.
+        aimed: whether there are target questions.
+    """
     off = {
+        "near the target": not aimed,
         "semantic duplicate": config.semantic_duplicate is None,
         "round trip": config.round_trip != "require",
         "judge": not judged,

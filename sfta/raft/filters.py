@@ -142,29 +142,31 @@ def drop_semantic_duplicates(
     for place, candidate in enumerate(candidates):
         chunks = candidate.oracle_ids or (candidate.chunk_id,)
         together.setdefault((chunks, _plain(candidate.answer)), []).append(place)
+    compared = [place for places in together.values() if len(places) > 1 for place in places]
+    if not compared:
+        return candidates, []
+    vectors = embed([candidates[place].question for place in compared])
+    vector = {place: vectors[row] for row, place in enumerate(compared)}
     twins = {
         place
         for places in together.values()
         if len(places) > 1
-        for place in _near(places, candidates, embed, config.semantic_duplicate)
+        for place in _near(places, vector, config.semantic_duplicate)
     }
     kept = [c for place, c in enumerate(candidates) if place not in twins]
     lost = [Rejected(candidates[at], "semantic duplicate question") for at in sorted(twins)]
     return kept, lost
 
 
-def _near(
-    places: Sequence[int], candidates: Sequence[Candidate], embed: Embed, least: float
-) -> list[int]:
+def _near(places: Sequence[int], vector: Mapping[int, Any], least: float) -> list[int]:
     """Places of questions that are close to an earlier one that stays."""
-    vectors = embed([candidates[place].question for place in places])
     kept: list[int] = []
     lost: list[int] = []
-    for row, place in enumerate(places):
-        if any(float(vectors[row] @ vectors[other]) >= least for other in kept):
+    for place in places:
+        if any(float(vector[place] @ vector[other]) >= least for other in kept):
             lost.append(place)
         else:
-            kept.append(row)
+            kept.append(place)
     return lost
 
 

@@ -19,6 +19,10 @@ Kind = Literal[
 class QuestionConfig(Section):
     """Which questions a model is asked for. The rules of the extractive teacher do not read it."""
 
+    answered: Literal["together", "separately"] = "together"
+    """`together`: questions and answers of a chunk in one reply. `separately`: first the questions
+    of a chunk, then each one's answer in a request of its own; costs a request for each question,
+    and suits small models. Kinds can then not be named."""
     kinds: list[Kind] = []
     """Kinds, in turn; named twice, a kind comes twice as often. `questions_per_chunk` is then the
     number of all, unanswerable ones too. Empty: the teacher chooses, one quote to a question."""
@@ -28,6 +32,26 @@ class QuestionConfig(Section):
     """How they ask, as in `three words typed into a search box`; drawn for each question."""
     languages: list[Text] = []
     """Languages to ask in, by name, whatever that of the document; empty: as the teacher likes."""
+
+    @model_validator(mode="after")
+    def _kinds_carry_the_rest(self) -> Self:
+        if self.kinds and self.answered == "separately":
+            raise ValueError("kinds need answered: together")
+        if not self.kinds and (self.personas or self.styles or self.languages):
+            raise ValueError("personas, styles and languages need kinds: name some")
+        return self
+
+
+class TargetConfig(Section):
+    """Questions like those that the model will be asked: rows are chosen near to them."""
+
+    questions: Text | None = None
+    """File of such questions: text, one to a line, or records with a field `question`. Not those
+    that the model is measured by. Relative paths start at the recipe's folder. None: rows are
+    spread over the documents alone."""
+    keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    """Share of the questions that is kept. Each question of the file takes, in turn, the one
+    whose cosine with it is highest, by the embedder of the index."""
 
 
 class JudgeConfig(Section):

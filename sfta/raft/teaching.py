@@ -48,13 +48,18 @@ def messages_for(
     chunk: CorpusChunk, *, answerable: int, unanswerable: int
 ) -> list[dict[str, str]]:
     """Chat messages that ask for questions about one chunk."""
-    text = chunk.text.replace(_FENCE, "< < <")  # the excerpt cannot close its own fence
-    user = (
-        f"Manual: {chunk.title}. Section: {chunk.heading}.\n"
-        f"Excerpt between {_FENCE} and >>>:\n{_FENCE}\n{text.replace('>>>', '> > >')}\n>>>\n"
-        f"Write {answerable} answerable and {unanswerable} unanswerable questions."
-    )
+    wanted = f"Write {answerable} answerable and {unanswerable} unanswerable questions."
+    user = f"{fenced(chunk, 'Manual')}\n{wanted}"
     return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": user}]
+
+
+def fenced(chunk: CorpusChunk, name: str) -> str:
+    """A chunk as a model that writes is shown it: it cannot close its own fence."""
+    text = chunk.text.replace(_FENCE, "< < <").replace(">>>", "> > >")
+    return (
+        f"{name}: {chunk.title}. Section: {chunk.heading}.\n"
+        f"Excerpt between {_FENCE} and >>>:\n{_FENCE}\n{text}\n>>>"
+    )
 
 
 def narrow_schema(chunk: CorpusChunk, *, answerable: int, unanswerable: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def ask_judge(
 
 def lasting(usage: "Usage") -> dict[str, Any]:
     """What is the same for the same replies, however often the run was interrupted."""
-    names = ("requests", "repeated", "filtered", "refused", "cut", "not_asked",
+    names = ("requests", "repeated", "filtered", "refused", "too_long", "cut", "not_asked",
              "prompt_tokens", "completion_tokens", "stopped_by")  # fmt: skip
     return {name: getattr(usage, name) for name in names}
 

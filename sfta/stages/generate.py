@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
@@ -15,6 +17,7 @@ from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
 from sfta.raft.dataset import Checks, Judge, Search, Setting, add_rejected, build_rows
 from sfta.raft.filter_report import filter_report, filters_off
+from sfta.raft.filters import Embed
 from sfta.raft.leakage import leakage
 from sfta.raft.questions import extractive_candidates
 from sfta.raft.rejections import Sorted
@@ -24,8 +27,11 @@ from sfta.recipe import Recipe
 from sfta.stages.asking import endpoint_problems
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta.stages.inquiries import written_candidates
 from sfta.stages.judging import judge_of
-from sfta.stages.teachers import teacher_content, teacher_problems, written_candidates
+from sfta.stages.stepwise import stepwise_candidates
+from sfta.stages.target import target_file, target_problems, target_questions
+from sfta.stages.teachers import teacher_content, teacher_problems
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
 
@@ -47,12 +53,13 @@ def run(job: Job[Recipe]) -> Metrics:
         prompt=job.recipe.prompt,
         top_k=job.recipe.retrieval.top_k,
         seed=seed,
+        target=target_questions(job.recipe),
     )
     funnel = Funnel()
     judge = judge_of(job.recipe, setting, job.runtime.cache, funnel)
     candidates = _candidates(job, chunks, funnel)
     rows = _searched(job, candidates, setting, funnel, judge)
-    off = filters_off(config.filters, judged=judge is not None)
+    off = filters_off(config.filters, judged=judge is not None, aimed=bool(setting.target))
     funnel.notes["filters"] = filter_report(funnel.rejected, off)
     sorted_out = reject_by_hand(
         rows, _rejections(job.recipe), (item.candidate.question for item in funnel.rejected)
@@ -76,7 +83,10 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    return written_candidates(chunks, job.recipe, job.runtime.cache, funnel)
+    cache = job.runtime.cache
+    if job.recipe.generate.questions.answered == "separately":
+        return stepwise_candidates(chunks, job.recipe, teacher, cache, funnel)
+    return written_candidates(chunks, job.recipe, cache, funnel)
 
 
 def _searched(
@@ -99,7 +109,7 @@ def _searched(
         ) as retriever:  # fmt: skip
             search = searching(retriever.search_many)
             return build_rows(
-                candidates, setting, search, funnel, Checks(embedder.embed, judge)
+                candidates, setting, search, funnel, Checks(embedding(embedder.embed), judge)
             )
     finally:
         embedder.close()
@@ -118,6 +128,20 @@ def searching(search_many: Any) -> Search:
         return found
 
     return search
+
+
+def embedding(embed: Embed) -> Embed:
+    """Texts to vectors, with progress."""
+
+    def embed_all(texts: Sequence[str]) -> Any:
+        found: list[Any] = []
+        with task("comparing questions", len(texts)) as progress:
+            for start in range(0, len(texts), _BATCH):
+                found.append(embed(texts[start : start + _BATCH]))
+                progress.advance(len(found[-1]))
+        return np.concatenate(found)
+
+    return embed_all
 
 
 def _check(rows: Sequence[Mapping[str, Any]], setting: Setting, funnel: Funnel) -> None:
@@ -216,6 +240,7 @@ def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
         except SftaError as error:
             found += f"generate.rejections: {error}".split("\n")
     found += teacher_problems(recipe, runtime)
+    found += target_problems(recipe)
     if recipe.generate.judge.model is not None:
         found += endpoint_problems(recipe.generate.judge)
     return found
@@ -224,8 +249,9 @@ def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
     """What a person turned away is part of what comes out, and so is a local teacher."""
     path, found = _rejections(recipe), teacher_content(recipe)
-    if path is not None and path.is_file():
-        found["rejections"] = sha256_file(path)[0]
+    for name, file in (("rejections", path), ("target", target_file(recipe))):
+        if file is not None and file.is_file():
+            found[name] = sha256_file(file)[0]
     return found
 
 
@@ -235,7 +261,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=6,
+    revision=7,
     external=_external,
     check=_problems,
 )

@@ -1,5 +1,6 @@
 """What asking the teacher would come to, before anything is asked."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, select
 from sfta.raft.config import ExtractiveTeacher, GenerateConfig
+from sfta.raft.corpus import CorpusChunk
 from sfta.raft.teacher_config import ModelTeacher
 from sfta.recipe import Recipe
 from sfta.stages.asking import reply_folder
 from sfta.stages.generate import read_chunks
+from sfta.stages.inquiries import inquiries
 from sfta.stages.pipeline import stages_of
-from sfta.stages.teachers import budget_of, requests_of, teacher_of
+from sfta.stages.stepwise import foreseen
+from sfta.stages.teachers import budget_of, teacher_of
 from sfta_edge.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sfta.adapters.teacher_asking import Request
     from sfta.adapters.teacher_budget import Tokens
+    from sfta.adapters.teacher_replies import Reply
 
 _TOKENS_PER_ITEM = 70  # a question with quote and answer as JSON, in English
 _TOKENS_PER_KIND = 150  # with evidence, reason and other wordings too
@@ -33,7 +39,7 @@ class Estimate:
     """Requests that are not on disk yet."""
     on_disk: int = 0
     repeated: int = 0
-    """Chunks whose request equals another's."""
+    """Requests that equal another one."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     most_prompt_tokens: int = 0
@@ -85,14 +91,19 @@ def estimate_asking(recipe: Recipe, corpus: Artifact, cache: Path) -> Estimate:
     from sfta.adapters.teacher_budget import Tokens
     from sfta.adapters.teacher_replies import reply_key
 
-    seen, on_disk = _Seen(), 0
+    seen, on_disk, repeated = _Seen(), 0, 0
     asked, replies = teacher_of(recipe), reply_folder(cache)
-    for request in requests_of(chunks, recipe):
+
+    def kept(request: "Request") -> "Reply | None":
+        return replies.get(reply_key(asked.identity(request)))
+
+    for request in _requests(chunks, recipe, teacher, kept):
         key, most = reply_key(asked.identity(request)), asked.most(request)
         if key in seen.keys:
+            repeated += 1
             continue
         seen.keys.add(key)
-        if reply := replies.get(key):
+        if reply := kept(request):
             on_disk += 1
             seen.paid += Tokens(reply.prompt_tokens, reply.completion_tokens)
             seen.known += most
@@ -107,14 +118,28 @@ def estimate_asking(recipe: Recipe, corpus: Artifact, cache: Path) -> Estimate:
     likely = _scaled(seen) if on_disk else guess
     return Estimate(
         f"{teacher.kind}: {teacher.model}", len(chunks), calls, on_disk,
-        len(chunks) - len(seen.keys), likely.prompt, likely.completion, seen.missing.prompt,
+        repeated, likely.prompt, likely.completion, seen.missing.prompt,
         seen.missing.completion, on_disk, *_costs(recipe, likely, seen.missing),
         _verdict(recipe, seen.paid + likely, seen.paid + seen.missing),
     )  # fmt: skip
 
 
+def _requests(
+    chunks: Sequence[CorpusChunk],
+    recipe: Recipe,
+    teacher: ModelTeacher,
+    kept: Callable[["Request"], "Reply | None"],
+) -> Iterator["Request"]:
+    """What would be sent, in its order."""
+    if recipe.generate.questions.answered == "separately":
+        return foreseen(chunks, recipe, teacher, kept)
+    return (inquiry.request() for inquiry in inquiries(chunks, recipe))
+
+
 def _tokens_per_reply(config: GenerateConfig, teacher: ModelTeacher) -> int:
     """A guess from what is asked for."""
+    if config.questions.answered == "separately":
+        return _TOKENS_PER_ITEM
     if config.questions.kinds:
         return teacher.questions_per_chunk * _TOKENS_PER_KIND
     return (teacher.questions_per_chunk + teacher.unanswerable_per_chunk) * _TOKENS_PER_ITEM

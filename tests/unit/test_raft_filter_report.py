@@ -31,16 +31,16 @@ def candidate(question="Which is tighter, the flange or the anchor?", **known):
 
 
 def test_every_filter_has_a_line_even_if_it_found_nothing():
-    report = filter_report([], filters_off(FilterConfig(), judged=False))
+    report = filter_report([], filters_off(FilterConfig(), judged=False, aimed=False))
     assert [line["filter"] for line in report] == [name for name, _ in FILTERS]
     assert {line["turned_away"] for line in report} == {0}
     assert [line["filter"] for line in report if not line["on"]] == [
-        "semantic duplicate", "judge"]  # fmt: skip
+        "semantic duplicate", "near the target", "judge"]  # fmt: skip
 
 
 def test_a_filter_that_is_turned_on_says_so():
     config = FilterConfig(semantic_duplicate=0.9, round_trip="count")
-    assert filters_off(config, judged=True) == {"round trip"}
+    assert filters_off(config, judged=True, aimed=True) == {"round trip"}
 
 
 def test_counts_reasons_and_five_examples_of_each_filter():

@@ -11,8 +11,8 @@ from sfta.raft import asking
 from sfta.raft.candidate import Funnel
 from sfta.raft.corpus import CorpusChunk
 from sfta.recipe import Recipe
+from sfta.stages.inquiries import inquiries, written_candidates
 from sfta.stages.teacher_estimate import estimate_asking
-from sfta.stages.teachers import requests_of, written_candidates
 from sfta_edge.manifest import canonical_json
 
 TEXTS = [f"The safety valve SV-{n} opens at {n}.7 bar." for n in range(6)]
@@ -87,7 +87,7 @@ def test_which_chunks_are_asked_about_together_does_not_depend_on_the_order_of_a
     made = recipe(kinds)
     plans = asking.plans(CHUNKS, made.generate.questions, 1, made.seed)
     wanted = {json.dumps(asking.messages_of(plan)) for plan in plans}
-    assert {json.dumps(request.messages) for request in requests_of(CHUNKS, made)} == wanted
+    assert {json.dumps(i.request().messages) for i in inquiries(CHUNKS, made)} == wanted
 
 
 def test_an_estimate_counts_the_requests_that_kinds_lead_to(tmp_path):

@@ -14,8 +14,9 @@ from sfta.raft.corpus import CorpusChunk
 from sfta.recipe import Recipe
 from sfta.stages.asking import endpoint_of
 from sfta.stages.generate import STAGE
+from sfta.stages.inquiries import asking_order, inquiries, written_candidates
 from sfta.stages.teacher_estimate import corpus_of, estimate_asking
-from sfta.stages.teachers import asking_order, requests_of, teacher_of, written_candidates
+from sfta.stages.teachers import teacher_of
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json
 
@@ -82,12 +83,19 @@ def test_every_chunk_without_a_question_has_a_reason_and_is_not_asked_again(tmp_
     assert (funnel.facts["from_disk"], second.facts["from_disk"]) == (0, 8)
 
 
+def test_a_teacher_whose_context_is_too_short_for_every_chunk_ends_the_run(tmp_path):
+    server = CompletionServer()
+    server.answers = [(400, {"error": {"code": "context_length_exceeded"}}, {})] * 8
+    with serving(server) as url, pytest.raises(ConfigError, match="no chunk fits"):
+        ask(recipe({"base_url": url}), tmp_path)
+
+
 def test_a_budget_is_spread_over_documents_and_is_said_in_the_funnel(tmp_path):
     price = {"m": {"prompt": 100.0, "completion": 400.0, "currency": "EUR"}}
     with serving(CompletionServer(written)) as url:
         teacher = {"base_url": url, "max_output_tokens": 40}
-        (request, *_) = requests_of(CHUNKS, recipe(teacher))
-        room = teacher_of(recipe(teacher)).most(request).total + 400
+        (first, *_) = inquiries(CHUNKS, recipe(teacher))
+        room = teacher_of(recipe(teacher)).most(first.request()).total + 400
         settings = recipe(teacher, prices=price, budget={"tokens": room})
         found, funnel = ask(settings, tmp_path)
     note = funnel.notes["teacher"]

@@ -16,7 +16,6 @@ from sfta.raft import asking
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.teaching import messages_for, narrow_schema, read_candidates
 from sfta_edge.errors import ConfigError, IntegrityError
-from sfta_edge.generation import ContextOverflowError
 from sfta_edge.model import Model
 
 SHORT = {"type": "object", "properties": {"q": {"type": "string", "maxLength": 12}},
@@ -108,9 +107,11 @@ def test_text_of_documents_never_becomes_a_special_token(gguf, tmp_path):
     assert spelled - plain > 6
 
 
-def test_a_prompt_that_does_not_fit_ends_the_run_before_anything_is_computed(gguf, tmp_path):
-    with pytest.raises(ContextOverflowError):
-        ask(gguf, tmp_path, [request("word " * 400)], context_tokens=256)
+def test_a_prompt_that_does_not_fit_is_counted_and_the_others_are_asked(gguf, tmp_path):
+    asked = [request("word " * 400), request("Say yes.")]
+    long, short = ask(gguf, tmp_path, asked, context_tokens=256)
+    assert (long.status, long.text, long.prompt_tokens) == ("too_long", "", 0)
+    assert short.text
 
 
 def test_a_file_that_is_no_model_is_an_error(tmp_path):

@@ -189,6 +189,24 @@ def test_what_a_content_filter_blocks_is_counted_kept_and_not_repeated(
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "context_length_exceeded", "message": "too many tokens"},
+        {"message": "This model's maximum context length is 4096 tokens"},
+        {"type": "exceed_context_size_error", "message": "request exceeds it"},
+    ],
+)
+def test_what_does_not_fit_into_the_context_is_counted_kept_and_ends_nothing(
+    url, server, folder, clock, error
+):
+    server.answers = [(400, {"error": error}, {})]
+    (reply,), usage = ask(url, folder, clock)
+    assert (reply.status, reply.text, usage.too_long) == ("too_long", "", 1)
+    ask(url, folder, clock)
+    assert len(server.seen) == 1
+
+
 def test_what_the_model_itself_declines_is_another_reason(url, server, folder, clock):
     server.answers = [(200, completion(None, refusal="No."), {})]
     (reply,), usage = ask(url, folder, clock)
