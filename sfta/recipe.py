@@ -1,6 +1,7 @@
 """The recipe: everything that decides what the pipeline produces, and nothing else."""
 
 from collections.abc import Sequence
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -58,6 +59,20 @@ class Recipe(Section):
         if self.generate.answer.style == "concise" and self.evaluate.choose_quotes:
             raise ValueError(
                 "evaluate.choose_quotes must be false with generate.answer.style: concise"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_test_is_no_target(self) -> Self:
+        target, measured = self.generate.target.questions, self.evaluate.questions
+        if (
+            target is not None
+            and measured is not None
+            and normpath(target) == normpath(measured)
+        ):
+            raise ValueError(
+                "generate.target.questions must be another file than evaluate.questions: rows "
+                "chosen near to the test would make the model look better than it is"
             )
         return self
 

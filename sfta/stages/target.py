@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from sfta.adapters import record_files
-from sfta.evaluation.questions import read_questions
 from sfta.recipe import Recipe
-from sfta_edge.citation import normalise
 from sfta_edge.errors import ConfigError, SftaError
 
 _TEXT_FILE = ".txt"
@@ -54,13 +52,7 @@ def _records(path: Path) -> list[str]:
 def target_problems(recipe: Recipe) -> list[str]:
     """Cheap checks of the file; one sentence per problem."""
     try:
-        target = {normalise(question) for question in target_questions(recipe)}
-        measured = recipe.evaluate.questions
-        if not target or measured is None:
-            return []
-        asked = read_questions(recipe.root / measured)
+        target_questions(recipe)
     except SftaError as error:
         return [f"generate.target.questions: {line}" for line in str(error).split("\n")]
-    shared = sum(normalise(question.question) in target for question in asked)
-    where = "also stand in evaluate.questions, which measures the model"
-    return [f"generate.target.questions: {shared} of its questions {where}"] if shared else []
+    return []

@@ -10,6 +10,7 @@ from sfta.core.stage import Runtime
 from sfta.recipe import Recipe
 from sfta.stages.generate import STAGE
 from sfta.stages.target import target_problems, target_questions
+from sfta_edge.errors import ConfigError
 from tests.unit.test_stage_generate import FakeEmbedder, generate, write_inputs
 
 
@@ -59,15 +60,9 @@ def test_a_file_that_is_not_there_is_found_before_anything_runs(tmp_path):
     assert "asked.txt" in problem
 
 
-def test_questions_that_measure_the_model_are_no_target(tmp_path):
-    row = {"id": "1", "question": "How heavy is it?", "answers": ["3 kg"], "answerable": True}
-    (tmp_path / "test.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
-    made = recipe(tmp_path, "asked.txt", "how heavy is  it?\nWhy?\n",
-                  evaluate={"questions": "test.jsonl"})  # fmt: skip
-    assert target_problems(made) == [
-        "generate.target.questions: 1 of its questions also stand in evaluate.questions, which "
-        "measures the model"
-    ]
+def test_the_file_that_measures_the_model_is_no_target(tmp_path):
+    with pytest.raises(ConfigError, match="another file than"):
+        recipe(tmp_path, "asked.jsonl", "", evaluate={"questions": "./asked.jsonl"})
 
 
 def test_another_file_content_is_another_dataset(tmp_path):
