@@ -132,6 +132,6 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
 )

@@ -57,6 +57,6 @@ class TrainConfig(Section):
     too_long_share: Share = 0.02
     """More rows than this share over the limit stop the run."""
     validations: PositiveInt = 6
-    """How often the validation loss is measured."""
+    """How often the validation loss is measured, the last time at the end."""
     checkpoint_minutes: PositiveFloat = 2.0
     """Least time between two checkpoints."""

@@ -156,7 +156,7 @@ def training_arguments(
         use_cpu=precision.device == "cpu",
         logging_steps=1,
         eval_strategy="steps",
-        eval_steps=max(1, plan.steps // config.validations),
+        eval_steps=math.ceil(plan.steps / config.validations),
         save_strategy="no",
         save_total_limit=2,
         report_to=[],
