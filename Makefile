@@ -23,10 +23,16 @@ tools: ## build llama.cpp and its converter once, into ~/.cache/sfta
 	@PYTHONPATH=export:edge $(PYTHON) -m sfta_export.toolchain --cache $(CACHE)
 
 $(READY): pyproject.toml export/pyproject.toml edge/pyproject.toml constraints.txt export/toolchain.toml
-	@$(MAKE) --no-print-directory tools
-	@echo "setup: installing packages into .venv (2 to 5 minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "setup: installing packages into .venv, and building llama.cpp if it is not built yet"
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt pip setuptools wheel
+	@$(PYTHON) .ci/requirements.py > .venv/requirements.txt
+	@# The network and the compiler wait for different things.
+	@$(MAKE) --no-print-directory tools & built=$$!; \
+	  $(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt \
+	    --requirement .venv/requirements.txt; installed=$$?; \
+	  wait $$built && exit $$installed
+	@echo "setup: installing SFTA"
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt \
 	  --find-links "$$(PYTHONPATH=export:edge $(PYTHON) -m sfta_export.toolchain --cache $(CACHE) --wheels)" \
 	  --editable edge --editable export --editable '.[quickstart,dev]'

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 Span = tuple[int, int]
 
 _END = re.compile(
-    r"(?:[.!?\u2026]+[\"'\u2019\u201d\u00bb)\]]*(?=\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\uff09]*)"
+    r"(?:[.!?\u2026]+[\"'\u2019\u201d\u00bb)\]]*(?:\[\d{1,3}\])*(?=\s)"  # a source's mark: [12]
+    r"|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\uff09]*)"
 )
 _ABBREVIATIONS = frozenset[str]().union(
     {"e.g", "i.e", "fig", "figs", "no", "nos", "nr", "vol", "ch", "chap", "sec"},

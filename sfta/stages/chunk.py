@@ -259,6 +259,6 @@ STAGE: Stage[Recipe] = Stage(
     makes="corpus",
     sections=("chunk", "model"),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
 )

@@ -261,7 +261,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=7,
+    revision=8,
     external=_external,
     check=_problems,
 )

@@ -206,3 +206,14 @@ def test_the_constraints_pin_everything_that_is_declared():
         for text in project(name)["dependencies"]
     }
     assert declared - pinned - {"sfta-edge", "sfta-export"} == set()
+
+
+def test_what_setup_installs_beside_the_build_is_all_but_what_is_built_here():
+    told = subprocess.run(
+        [sys.executable, ROOT / ".ci/requirements.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert {"torch>=2.8", "sqlite-vec==0.1.9", "pytest-xdist>=3.7"} <= set(told)
+    assert not [line for line in told if line.startswith(("sfta", "llama-cpp-python"))]

@@ -24,6 +24,7 @@ def split(text):
         ("J. Smith wrote it. He left.", ["J. Smith wrote it.", "He left."]),
         ("1. Press the key. Wait.", ["1. Press the key.", "Wait."]),
         ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
+        ("It began.[4][12] It ended.", ["It began.[4][12]", "It ended."]),
         ("It ends (here). Next one.", ["It ends (here).", "Next one."]),
         ("First line\nsecond line. Third", ["First line", "second line.", "Third"]),
         ("止まる。待つ。行く", ["止まる。", "待つ。", "行く"]),

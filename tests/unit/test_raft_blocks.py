@@ -35,6 +35,7 @@ def texts(blocks, kind):
         ("A hardness of 92 Shore A. It is red.", ["A hardness of 92 Shore A.", "It is red."]),
         ("Use oil, e.g. Gearlube 46S. Wait.", ["Use oil, e.g. Gearlube 46S.", "Wait."]),
         ("Ask Mr. Smith. He knows.", ["Ask Mr. Smith.", "He knows."]),
+        ("It began.[4][12] It ended.[5]", ["It began.", "It ended.[5]"]),
         ('It reads "Ready." Press START.', ['It reads "Ready."', "Press START."]),
         ("One line\nand its end.", ["One line and its end."]),
         ("Is it on? Then go! Done", ["Is it on?", "Then go!", "Done"]),
@@ -55,6 +56,11 @@ def test_a_paragraph_becomes_its_sentences_and_the_heading_is_none_of_them():
         "The filter is a spin-on filter.",
         "Oil its seal first.",
     ]
+
+
+def test_a_sentence_that_the_end_of_a_page_has_cut_is_none():
+    text = "and closes it. The pump runs at 9 bar. The motor is cooled by\n\n- grease\n"
+    assert texts(read_blocks([chunk(text)]), Sentence) == ["The pump runs at 9 bar.", "grease"]
 
 
 def test_steps_keep_their_numbers_and_continuation_lines():

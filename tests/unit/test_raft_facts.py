@@ -27,6 +27,11 @@ def asked(text, **options):
 @pytest.mark.parametrize(
     ("text", "question", "answer"),
     [
+        # marks of sources are in the quote, and neither in question nor answer
+        ("The pump[4] of the depot is driven by the shaft of a mill.[12]",
+         "What is the pump of the depot driven by?", "the shaft of a mill"),
+        ("The depot is located in the U.S. and has a pump.",
+         "Where is the depot of the oil filter OF-4 located?", "in the U.S."),
         # definitions and terms
         ("Lockout is the locking of every energy source in its safe position.",
          "What is lockout?", "the locking of every energy source in its safe position"),

@@ -15,7 +15,8 @@ _NOTE = re.compile(
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 # A chunk that begins inside a table names the columns behind its headings.
 _COLUMNS = re.compile(r"\s*\([^()]*\|[^()]*\)$")
-_ENDS = re.compile(r'(?<=[.!?])["\u201d)]?\s+(?=["\u201c(]?[A-Z0-9])')
+_ENDS = re.compile(r'(?<=[.!?])["\u201d)]?(?:\[\d{1,3}\])*\s+(?=["\u201c(]?[A-Z0-9])')
+_ENDED = re.compile(r'[.!?:]["\u201d)]?(?:\[\d{1,3}\])*$')
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:e\.g|i\.e|approx|max|min|no|nos|fig|figs|ch|sec|vol|dr|mr|ms|st|vs|incl|temp|"
     r"resp|cf|p|pp|etc)\.|(?:^|\. )(?-i:[A-Z])\.)$",
@@ -98,8 +99,10 @@ def _chunk_blocks(chunk: CorpusChunk, table: _Table) -> Iterator[Block]:
         elif kind == "step" and (match := _STEP.match(text)):
             yield Step(int(match[1]), match[2], chunk)
         else:
-            for sentence in split_sentences(_NOTE.sub("", text)):
-                yield Sentence(sentence, chunk)
+            plain = _NOTE.sub("", text)
+            for sentence in split_sentences(plain):
+                if kind != "text" or plain != text or not _is_cut(sentence):
+                    yield Sentence(sentence, chunk)
 
 
 def _paragraphs(chunk: CorpusChunk) -> Iterator[tuple[str, str]]:
@@ -121,6 +124,11 @@ def _paragraphs(chunk: CorpusChunk) -> Iterator[tuple[str, str]]:
         if line and _plain(line) not in headings:
             kind = kind if lines else starts
             lines.append(line)
+
+
+def _is_cut(sentence: str) -> bool:
+    """Whether the end of a page or column has taken a sentence's beginning or its end."""
+    return sentence[:1].islower() or _ENDED.search(sentence) is None
 
 
 def _kind_of(line: str) -> str:

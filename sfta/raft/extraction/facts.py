@@ -22,6 +22,7 @@ _ANAPHORA = re.compile(
     r"the same|that case|(?<!one )another|each other)\b",
     re.IGNORECASE,
 )
+_SHORTENED = re.compile(r"\b(?:[A-Za-z]\.){2,}$")  # U.S.
 _GENERIC = bag("value values address speed range tolerance limit distance rise fall deviation "
                "difference result cause reason case part unit number")  # fmt: skip
 _REFERENCES = re.compile(
@@ -56,7 +57,8 @@ def fact(
 ) -> Fact:
     """Build a fact; edge punctuation of the answer is cut."""
     filled = tuple(sorted((name, " ".join(value.split())) for name, value in slots.items()))
-    cut = answer.strip().rstrip(".;:,").strip()
+    cut = answer.strip().rstrip(";:,")
+    cut = cut if _SHORTENED.search(cut) else cut.rstrip(".;:,").strip()
     if cut.startswith('"') and cut.count('"') == 2 and cut.endswith('"'):
         cut = cut.strip('"')
     return Fact(kind, filled, cut, quote, chunk, label)

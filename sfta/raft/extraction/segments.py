@@ -24,6 +24,7 @@ _TAIL = re.compile(
 _LEADING = re.compile(
     r"^(?P<word>If|When|Whenever|As soon as) (?P<condition>.+?), (?P<main>.+)$"
 )
+_MARKS = re.compile(r"(?:\[\d{1,3}\])+")  # of an article's sources
 _IT = re.compile(r"^(?P<word>It|Its) ")
 
 
@@ -46,7 +47,7 @@ def segments(blocks: list[Block]) -> list[Segment]:
         if not isinstance(block, Sentence):
             before = None
             continue
-        text = _resolved(block, before)
+        text = _MARKS.sub("", _resolved(block, before))
         found += [Segment(part, block.text, block) for part in split_clauses(text)]
         before = block
     return found
