@@ -47,7 +47,7 @@ class LocalModel:
     temperature: float = 0.3
 
 
-class _Lane:
+class Lane:
     """Memory in which one reply at a time is written."""
 
     def __init__(self, model: Model, tokens: int) -> None:
@@ -87,7 +87,7 @@ class GgufModelTeacher:
         self._head = template.added + head
         self._digest = sha256_file(settings.path)[0]
         self._tokens = min(settings.context_tokens, self._model.trained_context)
-        self._free: asyncio.Queue[_Lane] = asyncio.Queue()
+        self._free: asyncio.Queue[Lane] = asyncio.Queue()
         self._cancel = threading.Event()
         self.concurrency = lanes or physical_cores()
 
@@ -107,7 +107,7 @@ class GgufModelTeacher:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Memory for as many replies as there are cores."""
-        lanes = [_Lane(self._model, self._tokens) for _ in range(self.concurrency)]
+        lanes = [self.lane() for _ in range(self.concurrency)]
         self._free = asyncio.Queue()
         for lane in lanes:
             self._free.put_nowait(lane)
@@ -118,6 +118,10 @@ class GgufModelTeacher:
             for lane in lanes:
                 await asyncio.to_thread(lane.close)
             self._model.close()
+
+    def lane(self) -> Lane:
+        """Memory for one reply at a time."""
+        return Lane(self._model, self._tokens)
 
     def stop(self) -> None:
         """Replies that are being written have cost nothing yet that could be kept."""
@@ -132,7 +136,7 @@ class GgufModelTeacher:
         """
         lane = await self._free.get()
         try:
-            return await asyncio.to_thread(self._reply, lane, request)
+            return await asyncio.to_thread(self.reply, lane, request)
         finally:
             self._free.put_nowait(lane)
 
@@ -145,7 +149,8 @@ class GgufModelTeacher:
         )
         return [segment_ids(part, self._model.tokenize) for part in parts]
 
-    def _reply(self, lane: _Lane, request: Request) -> Reply:
+    def reply(self, lane: Lane, request: Request) -> Reply:
+        """Write a reply in this memory; raises as `ask` does."""
         segments = self._prompt(request.messages)
         count, most = sum(map(len, segments)), self._settings.max_output_tokens
         if count + most > self._tokens:

@@ -43,6 +43,13 @@ class Executor(Protocol):
             ToolError: a process of a cluster ended, or the cluster does not answer.
         """
 
+    def call(self, function: Callable[[R], T], record: R) -> T:
+        """The result of one call, when it is there; for threads that wait beside one another.
+
+        Raises:
+            ToolError: as `map`.
+        """
+
 
 def executor_of(runtime: Runtime, *, waiting: int = 0) -> Executor:
     """The executor that the runtime names.
@@ -80,6 +87,9 @@ class LocalExecutor:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def call(self, function: Callable[[R], T], record: R) -> T:
+        return function(record)
+
 
 class RayExecutor:
     """Processes of a Ray cluster: the one that RAY_ADDRESS names, or one on this machine.
@@ -96,9 +106,8 @@ class RayExecutor:
         self.width = waiting or int(self._ray.cluster_resources().get("CPU", 1))
 
     def map(self, function: Callable[[R], T], records: Sequence[R]) -> Iterator[T]:
-        task = self._ray.remote(num_cpus=self._cores, max_retries=_RETRIES)(_call)
         # Sent once: what all records have in common may be large.
-        shared = self._ray.put(function)
+        task, shared = self._task(), self._ray.put(function)
         waiting = iter(records)
         # Begun a few at a time, so that a map which ends early leaves little behind: Ray ends
         # the whole process when a task is cancelled in the moment in which it is completed.
@@ -107,6 +116,13 @@ class RayExecutor:
             result = self._result(pending.popleft())
             pending.extend(task.remote(shared, record) for record in islice(waiting, 1))
             yield result
+
+    def call(self, function: Callable[[R], T], record: R) -> T:
+        made: T = self._result(self._task().remote(function, record))
+        return made
+
+    def _task(self) -> Any:
+        return self._ray.remote(num_cpus=self._cores, max_retries=_RETRIES)(_call)
 
     def _result(self, reference: Any) -> Any:
         errors = self._ray.exceptions

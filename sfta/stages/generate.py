@@ -83,10 +83,9 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
-    cache = job.runtime.cache
     if job.recipe.generate.questions.answered == "separately":
-        return stepwise_candidates(chunks, job.recipe, teacher, cache, funnel)
-    return written_candidates(chunks, job.recipe, cache, funnel)
+        return stepwise_candidates(chunks, job.recipe, teacher, job.runtime, funnel)
+    return written_candidates(chunks, job.recipe, job.runtime, funnel)
 
 
 def _searched(

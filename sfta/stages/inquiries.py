@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sfta.core.stage import Runtime
 from sfta.raft import asking, teaching
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.config import ExtractiveTeacher, GenerateConfig
@@ -137,7 +137,7 @@ class Outcome:
 
 
 def written_candidates(
-    chunks: Sequence[CorpusChunk], recipe: Recipe, cache: Path, funnel: Funnel
+    chunks: Sequence[CorpusChunk], recipe: Recipe, runtime: Runtime, funnel: Funnel
 ) -> list[Candidate]:
     """Ask a model about every chunk; count what came of each chunk, and why it was nothing.
 
@@ -146,7 +146,7 @@ def written_candidates(
     """
     outcome = Outcome()
     budget = budget_of(recipe.generate)
-    usage = ask(inquiries(chunks, recipe), outcome, recipe, cache, budget)
+    usage = ask(inquiries(chunks, recipe), outcome, recipe, runtime, budget)
     report = outcome.counts("chunks", "questions") | outcome.examples()
     note_usage(funnel, recipe.generate, usage, report)
     return outcome.candidates(chunks, funnel)
@@ -156,7 +156,7 @@ def ask(
     more: Sequence[Inquiry],
     outcome: Outcome,
     recipe: Recipe,
-    cache: Path,
+    runtime: Runtime,
     budget: "Budget",
     title: str = "asking the teacher",
 ) -> "Usage":
@@ -171,7 +171,8 @@ def ask(
     first = len(outcome.asked)
     outcome.asked += more
     return ask_all(
-        teacher_of(recipe), (inquiry.request() for inquiry in more), reply_folder(cache),
+        teacher_of(recipe, runtime), (inquiry.request() for inquiry in more),
+        reply_folder(runtime.cache),
         lambda place, reply: outcome.take(first + place, reply),
         budget=budget, total=len(more), title=title,
     )  # fmt: skip

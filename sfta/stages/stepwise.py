@@ -6,9 +6,9 @@ ends leaves few questions without an answer.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfta.core.stage import Runtime
 from sfta.raft import stepwise
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.corpus import CorpusChunk
@@ -93,7 +93,7 @@ def stepwise_candidates(
     chunks: Sequence[CorpusChunk],
     recipe: Recipe,
     teacher: ModelTeacher,
-    cache: Path,
+    runtime: Runtime,
     funnel: Funnel,
 ) -> list[Candidate]:
     """Ask for questions, then for answers; count what came of each chunk and question.
@@ -108,14 +108,14 @@ def stepwise_candidates(
     for start in range(0, len(order), _TOGETHER):
         batch = [Questioning(chunk, teacher) for chunk in order[start : start + _TOGETHER]]
         room = NOTHING if usage.stopped_by else budget.less(usage.tokens)
-        usage += ask(batch, questions, recipe, cache, room, "asking for questions")
+        usage += ask(batch, questions, recipe, runtime, room, "asking for questions")
         wanted = [
             Answering(batch[place].chunk, teacher, candidate.question)
             for place in range(len(batch))
             for candidate in questions.found.get(start + place, ())
         ]
         room = budget.less(usage.tokens)
-        usage += ask(wanted, answers, recipe, cache, room, "asking for answers")
+        usage += ask(wanted, answers, recipe, runtime, room, "asking for answers")
     questions.candidates(chunks, funnel)
     report = questions.counts("chunks", "questions") | questions.examples()
     report |= answers.counts("questions", "answers")

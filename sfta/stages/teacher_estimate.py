@@ -92,7 +92,7 @@ def estimate_asking(recipe: Recipe, corpus: Artifact, cache: Path) -> Estimate:
     from sfta.adapters.teacher_replies import reply_key
 
     seen, on_disk, repeated = _Seen(), 0, 0
-    asked, replies = teacher_of(recipe), reply_folder(cache)
+    asked, replies = teacher_of(recipe, Runtime()), reply_folder(cache)
 
     def kept(request: "Request") -> "Reply | None":
         return replies.get(reply_key(asked.identity(request)))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfta.core.executor import executor_of
 from sfta.core.stage import Runtime
 from sfta.raft.config import GenerateConfig
 from sfta.raft.teacher_config import GgufTeacher, OpenAITeacher
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from sfta.adapters.teacher_budget import Budget
 
 
-def teacher_of(recipe: Recipe) -> "Teacher":
+def teacher_of(recipe: Recipe, runtime: Runtime) -> "Teacher":
     """The teacher that the recipe names, ready to be asked.
+
+    A model in a file writes where the runtime says. An endpoint is asked from here: what is
+    allowed in a minute is allowed to all together.
 
     Raises:
         SftaError: there is no key, no such model, or a package is missing.
@@ -30,12 +34,15 @@ def teacher_of(recipe: Recipe) -> "Teacher":
     if isinstance(teacher, GgufTeacher):
         from sfta.adapters.teacher_gguf import GgufModelTeacher, LocalModel
 
-        return GgufModelTeacher(
-            LocalModel(
-                model_file(teacher, recipe), teacher.context_tokens,
-                teacher.max_output_tokens, teacher.temperature,
-            )
+        model = LocalModel(
+            model_file(teacher, recipe), teacher.context_tokens,
+            teacher.max_output_tokens, teacher.temperature,
         )  # fmt: skip
+        if runtime.executor == "local":
+            return GgufModelTeacher(model)
+        from sfta.adapters.teacher_spread import SpreadTeacher
+
+        return SpreadTeacher(model, executor_of(runtime))
     raise SftaError("rules write the questions: there is no model to ask")
 
 

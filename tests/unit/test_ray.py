@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from ray_calls import divide, end, leave_mark, process, refuse
+from sfta.adapters.hub import local_path
+from sfta.adapters.teacher_asking import Request, ask_all
+from sfta.adapters.teacher_gguf import GgufModelTeacher, LocalModel
+from sfta.adapters.teacher_replies import ReplyFolder
+from sfta.adapters.teacher_spread import SpreadTeacher
 from sfta.core.config import build
 from sfta.core.executor import LocalExecutor, executor_of
 from sfta.core.stage import Runtime, run_stages
@@ -124,6 +129,27 @@ def test_the_artifacts_have_the_same_digests_as_on_one_machine(executor, tmp_pat
         artifacts = run_stages([ingest.STAGE, chunk.STAGE, index.STAGE], recipe, runtime)
         made[name] = {kind: artifact.digest for kind, artifact in artifacts.items()}
     assert made["ray"] == made["local"]
+
+
+@pytest.mark.tools
+def test_a_local_teacher_writes_the_same_on_the_cluster(executor, tmp_path):
+    model = local_path(SMOLLM2, root=tmp_path)
+    settings = LocalModel(model, context_tokens=512, max_output_tokens=12)
+    asked = [
+        Request([{"role": "system", "content": "Be brief."},
+                 {"role": "user", "content": f"Ask about pump {number}."}])
+        for number in range(4)
+    ]  # fmt: skip
+    found = {}
+    for name, teacher in (
+        ("here", GgufModelTeacher(settings, lanes=2)),
+        ("cluster", SpreadTeacher(settings, executor)),
+    ):
+        replies = {}
+        usage = ask_all(teacher, asked, ReplyFolder(tmp_path / name), replies.__setitem__)
+        found[name] = replies, usage
+    assert found["cluster"] == found["here"]
+    assert all(reply.text for reply in found["here"][0].values())
 
 
 @pytest.fixture(name="asked")

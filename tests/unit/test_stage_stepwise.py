@@ -7,6 +7,7 @@ import pytest
 from fakes import CompletionServer, completion, serving
 from sfta.core.artifact import Artifact, writing
 from sfta.core.config import build
+from sfta.core.stage import Runtime
 from sfta.raft.candidate import Funnel
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.stepwise import NO_ANSWER
@@ -50,7 +51,9 @@ def replied(body, _number):
 def ask(settings, cache, chunks=CHUNKS):
     funnel = Funnel()
     teacher = settings.generate.teacher
-    found = stepwise.stepwise_candidates(chunks, settings, teacher, cache, funnel)
+    found = stepwise.stepwise_candidates(
+        chunks, settings, teacher, Runtime(cache=cache), funnel
+    )
     return found, funnel
 
 

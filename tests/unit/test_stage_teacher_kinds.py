@@ -7,6 +7,7 @@ import pytest
 from fakes import CompletionServer, completion, serving
 from sfta.core.artifact import Artifact, writing
 from sfta.core.config import build
+from sfta.core.stage import Runtime
 from sfta.raft import asking
 from sfta.raft.candidate import Funnel
 from sfta.raft.corpus import CorpusChunk
@@ -43,7 +44,7 @@ def written(server, cache, kinds=("yes_no",), chunks=CHUNKS, **teacher):
     funnel = Funnel()
     with serving(server) as url:
         settings = recipe(list(kinds), base_url=url, **teacher)
-        return written_candidates(chunks, settings, cache, funnel), funnel
+        return written_candidates(chunks, settings, Runtime(cache=cache), funnel), funnel
 
 
 def test_kinds_asked_for_come_back_with_their_kind(tmp_path):
@@ -99,7 +100,7 @@ def test_an_estimate_counts_the_requests_that_kinds_lead_to(tmp_path):
     with serving(server) as url:
         settings = recipe(["yes_no"], base_url=url)
         guess = estimate_asking(settings, corpus, cache)
-        written_candidates(CHUNKS, settings, cache, Funnel())
+        written_candidates(CHUNKS, settings, Runtime(cache=cache), Funnel())
         after = estimate_asking(settings, corpus, cache)
     assert (guess.calls, guess.completion_tokens) == (6, 900)
     assert (after.calls, after.on_disk) == (0, 6)

@@ -46,7 +46,7 @@ def written(body, _number):
 
 def ask(settings, cache, chunks=CHUNKS):
     funnel = Funnel()
-    return written_candidates(chunks, settings, cache, funnel), funnel
+    return written_candidates(chunks, settings, Runtime(cache=cache), funnel), funnel
 
 
 def test_candidates_come_in_the_order_of_the_chunks_whatever_was_asked_first(tmp_path):
@@ -95,7 +95,7 @@ def test_a_budget_is_spread_over_documents_and_is_said_in_the_funnel(tmp_path):
     with serving(CompletionServer(written)) as url:
         teacher = {"base_url": url, "max_output_tokens": 40}
         (first, *_) = inquiries(CHUNKS, recipe(teacher))
-        room = teacher_of(recipe(teacher)).most(first.request()).total + 400
+        room = teacher_of(recipe(teacher), Runtime()).most(first.request()).total + 400
         settings = recipe(teacher, prices=price, budget={"tokens": room})
         found, funnel = ask(settings, tmp_path)
     note = funnel.notes["teacher"]
