@@ -25,18 +25,6 @@ SKIPPED = {
     "runs",
 }
 MAX_FILE_LINES = 300
-# Still to be split by subject; no other may join them.
-LONG_TESTS = {
-    "tests/unit/test_documents_layout.py",
-    "tests/unit/test_documents_model.py",
-    "tests/unit/test_documents_pdf.py",
-    "tests/unit/test_raft_dataset.py",
-    "tests/unit/test_raft_facts.py",
-    "tests/unit/test_raft_intake.py",
-    "tests/unit/test_stage_generate.py",
-    "tests/unit/test_stage_ingest.py",
-    "tests/unit/test_teacher_openai.py",
-}
 MAX_FUNCTION_LINES = 40
 MAX_FILE_BYTES = 1 << 20
 BANNED_NAMES = {"utils", "util", "helpers", "common", "misc", "manager", "base", "types"}
@@ -91,7 +79,7 @@ each_module = pytest.mark.parametrize("path", MODULES, ids=name)
 each_source = pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)
 each_short_file = pytest.mark.parametrize(
     "path",
-    [p for p in MODULES + SCRIPTS + TESTS if name(p) not in LONG_TESTS],
+    MODULES + SCRIPTS + TESTS,
     ids=name,
 )
 
@@ -132,15 +120,6 @@ def test_the_sweep_sees_the_three_distributions():
 @each_short_file
 def test_a_module_fits_on_a_few_screens(path):
     assert len(path.read_text("utf-8").splitlines()) <= MAX_FILE_LINES
-
-
-def test_a_long_test_file_leaves_the_list_when_it_is_split():
-    long = {
-        name(path)
-        for path in TESTS
-        if len(path.read_text("utf-8").splitlines()) > MAX_FILE_LINES
-    }
-    assert long >= LONG_TESTS
 
 
 @each_source

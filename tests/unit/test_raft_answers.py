@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from made_rows import BY_ID, made
 from sfta.raft.answers import reworded_answer, sentence_of
 from sfta.raft.candidate import Candidate, Support
 from sfta.raft.config import ContextConfig, GenerateConfig, PromptConfig
@@ -16,7 +17,6 @@ from sfta.raft.plan import answered_share, make_plan
 from sfta.raft.row_config import AnswerConfig, SplitConfig
 from sfta.raft.rows import Place, completion_text, make_row
 from sfta_edge.citation import parse_answer
-from tests.unit.test_raft_dataset import BY_ID, made
 
 PROMPT = PromptConfig()
 FIRST, SECOND = "The pump opens at 3 bar.", "The valve opens at 5 bar."

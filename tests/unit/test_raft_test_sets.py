@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from made_rows import CHUNKS, made
 from sfta.raft.candidate import Candidate, Support
 from sfta.raft.config import GenerateConfig, PromptConfig
 from sfta.raft.corpus import CorpusChunk
@@ -13,7 +14,6 @@ from sfta.raft.dataset import Setting
 from sfta.raft.leakage import leakage
 from sfta.raft.row_config import SplitConfig
 from sfta.raft.splits import Seen, assign_splits, document_families
-from tests.unit.test_raft_dataset import CHUNKS, made
 
 SPLIT = SplitConfig(group_by="page", seen_test=0.3, shares=[0.6, 0.2, 0.2])
 

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
+from ingested_files import lines, recipe_for
 from pretended_tesseract import PROSE, Pretended, hocr, saved, scan, sheet, without_tesseract
-from sfta.core.config import build
-from sfta.core.stage import Runtime, key_of, run_stages
+from sfta.core.stage import key_of, run_stages
 from sfta.documents.ocr.tesseract import find_engine
-from sfta.recipe import Recipe
 from sfta.stages import ingest, parsing
 from sfta_edge.errors import ConfigError, MissingDependencyError
 
@@ -24,18 +23,6 @@ def _forget_engines():
 
 
 @pytest.fixture
-def docs(tmp_path):
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    return Runtime(runs=tmp_path / "runs", cache=tmp_path / "cache", workers=2)
-
-
-@pytest.fixture
 def program(tmp_path, monkeypatch):
     (tmp_path / "program").mkdir()
     return Pretended(tmp_path / "program", monkeypatch)
@@ -47,23 +34,8 @@ def nothing_installed(tmp_path, monkeypatch):
     without_tesseract(tmp_path / "bin", monkeypatch)
 
 
-def recipe_for(docs, **settings):
-    data = {
-        "name": "test",
-        "ingest": {"sources": ["docs"], **settings},
-        "model": {"base": "package://none/none.gguf"},
-    }
-    recipe = build(Recipe, data, name="test")
-    recipe._root = docs.parent
-    return recipe
-
-
 def run(docs, runtime, **settings):
-    return run_stages([ingest.STAGE], recipe_for(docs, **settings), runtime)["documents"]
-
-
-def lines(artifact, name):
-    return [json.loads(line) for line in artifact.file(name).read_bytes().splitlines()]
+    return run_stages([ingest.STAGE], recipe_for(docs.parent, **settings), runtime)["documents"]
 
 
 def test_a_scan_and_a_picture_become_documents(docs, runtime, program):
@@ -100,7 +72,7 @@ def test_without_tesseract_a_scan_is_set_aside_with_what_to_install(
     (docs / "a.pdf").write_bytes(scan(PICTURE))
     (docs / "b.png").write_bytes(saved(PICTURE))
     (docs / "c.txt").write_text("Text.")
-    assert list(ingest.STAGE.check(recipe_for(docs), runtime)) == []
+    assert list(ingest.STAGE.check(recipe_for(docs.parent), runtime)) == []
     artifact = run(docs, runtime)
     assert [
         (r["name"], r["code"], r["reason"]) for r in lines(artifact, "quarantine.jsonl")
@@ -130,7 +102,7 @@ def test_a_scanned_page_between_others_is_listed_by_its_number(
 
 def test_always_needs_tesseract_before_anything_runs(docs, runtime, nothing_installed):
     (docs / "a.txt").write_text("Text.")
-    recipe = recipe_for(docs, ocr={"mode": "always"})
+    recipe = recipe_for(docs.parent, ocr={"mode": "always"})
     assert list(ingest.STAGE.check(recipe, runtime)) == [MISSING]
     with pytest.raises((ConfigError, MissingDependencyError), match="apt-get install"):
         run_stages([ingest.STAGE], recipe, runtime)
@@ -139,7 +111,7 @@ def test_always_needs_tesseract_before_anything_runs(docs, runtime, nothing_inst
 
 def test_a_missing_language_stops_the_run_before_any_stage(docs, runtime, program):
     (docs / "a.txt").write_text("Text.")
-    recipe = recipe_for(docs, ocr={"languages": ["eng", "deu"]})
+    recipe = recipe_for(docs.parent, ocr={"languages": ["eng", "deu"]})
     assert list(ingest.STAGE.check(recipe, runtime)) == [
         "tesseract has no model for deu: apt-get install tesseract-ocr-deu"
     ]
@@ -151,7 +123,7 @@ def test_a_missing_language_stops_the_run_before_any_stage(docs, runtime, progra
 @pytest.mark.parametrize("name", ["-l", "../eng", "eng;rm", "script/../x", ""])
 def test_a_language_is_a_name_and_nothing_else(docs, name):
     with pytest.raises(ConfigError, match="languages"):
-        recipe_for(docs, ocr={"languages": [name]})
+        recipe_for(docs.parent, ocr={"languages": [name]})
 
 
 def test_off_reads_no_picture_and_asks_for_no_program(docs, runtime, program):
@@ -168,7 +140,7 @@ def test_the_key_follows_the_engine_only_where_it_may_be_used(docs, runtime, pro
 
     def keys():
         return [
-            key_of(ingest.STAGE, recipe_for(docs, ocr={"mode": mode}), {}, runtime)
+            key_of(ingest.STAGE, recipe_for(docs.parent, ocr={"mode": mode}), {}, runtime)
             for mode in ("auto", "off")
         ]
 

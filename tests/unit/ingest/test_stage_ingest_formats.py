@@ -1,6 +1,5 @@
 """Stage ingest with office files, mails and archives that were made to do harm."""
 
-import json
 import zipfile
 from email.message import EmailMessage
 from io import BytesIO
@@ -8,10 +7,7 @@ from io import BytesIO
 import docx
 import pytest
 
-from sfta.core.config import build
-from sfta.core.stage import Runtime, run_stages
-from sfta.recipe import Recipe
-from sfta.stages import ingest
+from ingested_files import lines, recipe_for, run
 
 MEGABYTE = 1 << 20
 
@@ -47,29 +43,15 @@ def mail():
 
 
 @pytest.fixture
-def ran(tmp_path):
+def ran(docs, runtime):
     """Runs ingest over files by name and gives its artifact."""
 
-    def run(files, **limits):
-        folder = tmp_path / "docs"
-        folder.mkdir()
+    def over(files, **limits):
         for name, raw in files.items():
-            (folder / name).write_bytes(raw)
-        data = {
-            "name": "test",
-            "ingest": {"sources": ["docs"], "limits": limits},
-            "model": {"base": "package://none/none.gguf"},
-        }
-        recipe = build(Recipe, data, name="test")
-        recipe._root = tmp_path
-        runtime = Runtime(runs=tmp_path / "runs", cache=tmp_path / "cache", workers=2)
-        return run_stages([ingest.STAGE], recipe, runtime)["documents"]
+            (docs / name).write_bytes(raw)
+        return run(recipe_for(docs.parent, limits=limits), runtime)
 
-    return run
-
-
-def lines(artifact, name):
-    return [json.loads(line) for line in artifact.file(name).read_bytes().splitlines()]
+    return over
 
 
 def test_an_attachment_that_cannot_be_read_is_quarantined_and_its_mail_is_a_document(ran):

@@ -4,13 +4,11 @@ import json
 
 import pytest
 
-import sfta_edge.embedder
-from tests.unit.test_stage_generate import FakeEmbedder, all_rows, generate, write_inputs
+from generated_rows import all_rows, generate, write_inputs
 
 
 @pytest.fixture
-def made(tmp_path, monkeypatch):
-    monkeypatch.setattr(sfta_edge.embedder, "Embedder", FakeEmbedder)
+def made(tmp_path):
     inputs = write_inputs(tmp_path / "inputs")
     return generate(
         inputs,

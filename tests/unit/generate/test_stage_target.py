@@ -4,14 +4,13 @@ import json
 
 import pytest
 
-import sfta_edge.embedder
+from generated_rows import generate, write_inputs
 from sfta.core.config import build
 from sfta.core.stage import Runtime
 from sfta.recipe import Recipe
 from sfta.stages.generate import STAGE
 from sfta.stages.target import target_problems, target_questions
 from sfta_edge.errors import ConfigError
-from tests.unit.test_stage_generate import FakeEmbedder, generate, write_inputs
 
 
 def recipe(folder, name, text, **more):
@@ -71,8 +70,7 @@ def test_another_file_content_is_another_dataset(tmp_path):
     assert first["target"] != other["target"]
 
 
-def test_the_rows_are_near_the_target_and_the_funnel_says_how_near(tmp_path, monkeypatch):
-    monkeypatch.setattr(sfta_edge.embedder, "Embedder", FakeEmbedder)
+def test_the_rows_are_near_the_target_and_the_funnel_says_how_near(tmp_path):
     inputs = write_inputs(tmp_path / "inputs")
     asked = tmp_path / "asked.txt"
     asked.write_text("At what torque are the bolts tightened?\n", "utf-8")
