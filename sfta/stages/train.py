@@ -49,6 +49,7 @@ def run(job: Job[Recipe]) -> Metrics:
 
 def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
+    from peft.helpers import disable_input_dtype_casting
     from transformers import PrinterCallback
 
     from sfta.training import trainer, watching
@@ -73,8 +74,10 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         )
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
-        loop.train(resume_from_checkpoint=str(resume) if resume else None)
-        final = watching.last_validation(loop.state.log_history) or loop.evaluate()
+        # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
+        with disable_input_dtype_casting(model, active=precision.name != "float32"):
+            loop.train(resume_from_checkpoint=str(resume) if resume else None)
+            final = watching.last_validation(loop.state.log_history) or loop.evaluate()
     _save_adapter(model, job.out)
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
@@ -132,6 +135,6 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=3,
+    revision=4,
     external=_external,
 )

@@ -8,6 +8,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from sfta.training import attention
 from sfta.training.config import LoraSettings, TrainConfig
 from sfta_edge.errors import ConfigError
 from sfta_export.nf4 import QuantizedBase
@@ -65,7 +66,7 @@ def load_student(base: Path, config: TrainConfig, precision: Precision, *, seed:
     model = AutoModelForCausalLM.from_pretrained(
         base,
         dtype=precision.dtype,
-        attn_implementation="sdpa",
+        attn_implementation=attention.NAME,
         device_map={"": precision.device},
         local_files_only=True,
         trust_remote_code=False,

@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
+from sfta.training.attention import PackShape
 from sfta.training.config import TrainConfig
+from sfta.training.loss import token_losses
 from sfta.training.model import Precision
 from sfta.training.packing import Pack, lay_out
 
 COMPLETE = "complete"
-Batch = dict[str, torch.Tensor]
+_NOT_SHOWN = ("targets", "weights")
+Batch = dict[str, Any]
+"""Tensors by name, and under `pack` the shape of a pack that is alone."""
 
 
 class PackData(Dataset[Pack]):
@@ -38,11 +41,14 @@ class PackData(Dataset[Pack]):
 
 
 def collate(packs: Sequence[Pack], *, refusal_weight: float) -> Batch:
-    """Tensors of one micro-batch: one sequence of L tokens that predicts N tokens."""
+    """One micro-batch: one sequence of L tokens that predicts N tokens.
+
+    A pack alone goes with its shape as well, see `attention`.
+    """
     layout = lay_out(packs)
     weights = torch.ones(len(layout.targets))
     weights[torch.from_numpy(layout.refusal)] = refusal_weight
-    return {
+    batch: Batch = {
         "input_ids": torch.from_numpy(layout.ids)[None],
         "position_ids": torch.from_numpy(layout.positions)[None],
         "attention_mask": torch.from_numpy(layout.visible())[None, None],
@@ -50,6 +56,10 @@ def collate(packs: Sequence[Pack], *, refusal_weight: float) -> Batch:
         "targets": torch.from_numpy(layout.targets),
         "weights": weights,
     }
+    if len(packs) > 1:
+        return batch
+    rows = [len(row.question) + len(row.completion) for row in packs[0].rows]
+    return batch | {"pack": PackShape.of(len(packs[0].rows[0].context), rows)}
 
 
 class PackTrainer(Trainer):
@@ -114,13 +124,9 @@ class PackTrainer(Trainer):
 
 def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Summed weighted cross-entropy, and the (N, vocabulary) logits it came from."""
-    logits = model(
-        input_ids=inputs["input_ids"],
-        position_ids=inputs["position_ids"],
-        attention_mask=inputs["attention_mask"],
-        logits_to_keep=inputs["logits_to_keep"],
-    ).logits[0]
-    losses = functional.cross_entropy(logits.float(), inputs["targets"], reduction="none")
+    shown = {name: value for name, value in inputs.items() if name not in _NOT_SHOWN}
+    logits = model(**shown).logits[0]
+    losses = token_losses(logits, inputs["targets"])
     return (losses * inputs["weights"]).sum(), logits
 
 
