@@ -67,11 +67,6 @@ class Evidence:
         """Logarithm of the probability of all of them."""
         return math.fsum(self.tokens)
 
-    @property
-    def mean(self) -> float:
-        """Per token."""
-        return self.likelihood / len(self.tokens)
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -209,22 +204,16 @@ def choose(evidence: Sequence[Evidence], weights: Weights) -> Choice:
         evidence: of at least one candidate.
         weights: how much each witness counts.
     """
-    marks = [
-        weights.likelihood * e.likelihood + weights.similarity * e.similarity for e in evidence
-    ]
+    marks = [mark(each, weights) for each in evidence]
     index = max(range(len(marks)), key=lambda i: (marks[i], -i))
-    return Choice(index, refusal_score(evidence[index], weights))
-
-
-def refusal_score(evidence: Evidence, weights: Weights) -> float:
-    """How little speaks for a candidate, 0 to 1."""
-    gap = (
-        weights.refusal_constant
-        - weights.refusal_likelihood * evidence.mean
-        - weights.refusal_similarity * evidence.similarity
-    )
+    gap = weights.refusal_constant - weights.refusal_slope * marks[index]
     # In the form that cannot overflow.
-    return 0.5 * (1.0 + math.tanh(gap / 2))
+    return Choice(index, 0.5 * (1.0 + math.tanh(gap / 2)))
+
+
+def mark(evidence: Evidence, weights: Weights) -> float:
+    """How much speaks for a candidate; only differences mean something."""
+    return weights.likelihood * evidence.likelihood + weights.similarity * evidence.similarity
 
 
 def _similarities(asked: Quoting, texts: Sequence[str]) -> Sequence[float]:

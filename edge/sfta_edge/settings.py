@@ -13,19 +13,18 @@ class Weights:
     """How much each witness of a quote counts; fitted on validation rows, part of the manifest.
 
     Two witnesses speak for a sentence: the model, which finds its first words likely after the
-    question, and the embedder, which finds sentence and question alike.
+    question, and the embedder, which finds sentence and question alike. Their weighted sum is its
+    mark.
     """
 
     likelihood: float = 1.0
-    """Of the sum of the log-probabilities of the first words, when sentences are compared."""
+    """Of the sum of the log-probabilities of the first words."""
     similarity: float = 0.0
-    """Of the cosine with the question, when sentences are compared."""
+    """Of the cosine with the question."""
     refusal_constant: float = -2.0
     """Refusal score of the best sentence: the logistic function of this number,"""
-    refusal_likelihood: float = 1.0
-    """less this times the mean log-probability of its first words,"""
-    refusal_similarity: float = 0.0
-    """less this times its cosine with the question."""
+    refusal_slope: float = 0.1
+    """less this times its mark."""
 
     def __post_init__(self) -> None:
         for name in (each.name for each in fields(self)):
@@ -36,7 +35,7 @@ class Weights:
     @property
     def need_similarity(self) -> bool:
         """Whether an embedder has to be asked."""
-        return bool(self.similarity or self.refusal_similarity)
+        return self.similarity != 0.0
 
 
 @dataclass(frozen=True, slots=True)

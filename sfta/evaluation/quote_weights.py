@@ -2,8 +2,8 @@
 
 Two small convex problems, solved by Newton's method. Which sentence: a conditional logit over
 the candidates of each row (McFadden, 1974), whose answer is the sentence the row quotes.
-Whether to refuse: a logistic regression over what speaks for the sentence so chosen. Test
-questions take no part.
+Whether to refuse: a logistic regression over the mark of the sentence so chosen. Test questions
+take no part.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sfta_edge.quoting import Evidence, choose
+from sfta_edge.quoting import Evidence, choose, mark
 from sfta_edge.settings import Weights
 
 Floats = NDArray[np.float64]
@@ -46,13 +46,8 @@ def fit_weights(rows: Sequence[WeighedRow]) -> Weights:
         weights = replace(weights, likelihood=likelihood, similarity=similarity)
     wanted = [row.should_refuse for row in rows]
     if any(wanted) and not all(wanted):
-        constant, mean, cosine = _fit_refusal(rows, weights)
-        weights = replace(
-            weights,
-            refusal_constant=constant,
-            refusal_likelihood=-mean,
-            refusal_similarity=-cosine,
-        )
+        constant, slope = _fit_refusal(rows, weights)
+        weights = replace(weights, refusal_constant=constant, refusal_slope=-slope)
     return weights
 
 
@@ -76,20 +71,20 @@ def _fit_choice(rows: Sequence[WeighedRow]) -> tuple[float, float]:
     return likelihood, similarity
 
 
-def _fit_refusal(rows: Sequence[WeighedRow], weights: Weights) -> tuple[float, float, float]:
+def _fit_refusal(rows: Sequence[WeighedRow], weights: Weights) -> tuple[float, float]:
     best = [row.evidence[choose(row.evidence, weights).index] for row in rows]
-    features = np.array([[1.0, e.mean, e.similarity] for e in best])
+    features = np.array([[1.0, mark(each, weights)] for each in best])
     wanted = np.array([row.should_refuse for row in rows], dtype=np.float64)
-    ridge = _RIDGE * np.diag([0.0, 1.0, 1.0])
+    ridge = _RIDGE * np.diag([0.0, 1.0])
 
     def derivatives(at: Floats) -> tuple[Floats, Floats]:
         share = 0.5 * (1.0 + np.tanh(features @ at / 2))
         gradient = features.T @ (wanted - share) - ridge @ at
         return gradient, features.T @ (features * (share * (1 - share))[:, None]) + ridge
 
-    start = np.array([math.log(wanted.mean() / (1 - wanted.mean())), 0.0, 0.0])
-    constant, mean, cosine = _rounded(_newton(derivatives, start))
-    return constant, mean, cosine
+    start = np.array([math.log(wanted.mean() / (1 - wanted.mean())), 0.0])
+    constant, slope = _rounded(_newton(derivatives, start))
+    return constant, slope
 
 
 def _newton(derivatives: Derivatives, at: Floats) -> Floats:

@@ -257,7 +257,7 @@ STAGE = Stage(
     makes="report",
     sections=("name", "seed", "retrieval", "model", "export", "evaluate"),
     run=run,
-    revision=4,
+    revision=5,
     external=_external,
     check=_check,
 )

@@ -101,4 +101,4 @@ def test_rows_that_all_answer_say_nothing_about_refusing():
     rows = rows_of(lambda r: noisy(r, -3, 0.5), lambda r: noisy(r, -5, 0.4))
     weights = fit_weights(rows)
     assert weights.refusal_constant == Weights().refusal_constant
-    assert weights.refusal_similarity == Weights().refusal_similarity
+    assert weights.refusal_slope == Weights().refusal_slope

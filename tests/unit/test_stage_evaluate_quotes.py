@@ -3,8 +3,6 @@
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pytest
-
 from sfta.evaluation.asking import Asker, calibrate
 from sfta_edge.generation import Generation, Scored
 from sfta_edge.prompt import PromptContract
@@ -47,8 +45,11 @@ class Engine:
 
     def score(self, prompt, options, limits):
         asked = "".join(chr(t) for segment in prompt for t in segment)
-        value = -0.1 if "oil?" in asked else -4.0
-        return Scored(tuple((value,) * len(o) for o in options), sum(map(len, prompt)))
+        likely = ["oil?" in asked and "oil" in "".join(map(chr, o)) for o in options]
+        scores = [
+            (-0.1 if each else -4.0,) * len(o) for each, o in zip(likely, options, strict=True)
+        ]
+        return Scored(tuple(scores), sum(map(len, prompt)))
 
     @contextmanager
     def lanes(self):
@@ -88,8 +89,8 @@ def test_both_witnesses_are_heard_and_nothing_is_written():
     engine = Engine()
     held, missing = asker(engine).weighed(rows(), CHUNKS)
     assert [e.similarity for e in held.evidence] == [0.8, 0.1]
-    assert held.evidence[0].mean == pytest.approx(-0.1)
-    assert missing.evidence[0].mean == -4.0
+    assert set(held.evidence[0].tokens) == {-0.1}
+    assert set(missing.evidence[0].tokens) == {-4.0}
     assert (held.quote, missing.quote) == (0, None)
     assert (held.should_refuse, missing.should_refuse) == (False, True)
     assert engine.written == 0
