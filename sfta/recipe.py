@@ -60,6 +60,10 @@ class Recipe(Section):
             raise ValueError(
                 "evaluate.choose_quotes must be false with generate.answer.style: concise"
             )
+        if self.train.rows in ("closed_book", "text") and self.evaluate.choose_quotes:
+            raise ValueError(
+                f"evaluate.choose_quotes must be false with train.rows: {self.train.rows}"
+            )
         return self
 
     @model_validator(mode="after")

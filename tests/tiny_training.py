@@ -23,6 +23,7 @@ CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+REFUSAL = "The documents do not contain the answer."
 LIMITS = {"c1": "The limit is 9 bar.", "c2": "Use oil 46.", "c3": "Wait 5 min."}
 
 
@@ -74,8 +75,12 @@ def row(number, *, answerable):
     return {
         "id": f"r{number:02}",
         "question": f"What about {number}?",
-        "context": [{"chunk_id": name, "role": "distractor"} for name in chosen],
-        "completion": quote if answerable else "The documents do not contain the answer.",
+        "context": [
+            {"chunk_id": name, "role": "oracle" if name == chunk else "distractor"}
+            for name in chosen
+        ],
+        "answer": str(number) if answerable else REFUSAL,
+        "completion": quote if answerable else REFUSAL,
     }
 
 
@@ -118,6 +123,7 @@ def training_job(byte_llama, limits_dataset, tmp_path):
                     "context_tokens": 512,
                 }
                 | settings,
+                "evaluate": {"choose_quotes": False},
             }
         )
         out, work = tmp_path / name, tmp_path / "work"

@@ -1,8 +1,10 @@
 """A LoRA adapter as PEFT saves it: its settings, and which weights it changes.
 
     W' = W + scale * B A,  scale = alpha / r,  or alpha / sqrt(r) with rank stabilization
+    W' = m * (W + scale * B A) / |W + scale * B A|  row by row, with weight decomposition
 
-Sources: arXiv 2106.09685 (LoRA), arXiv 2312.03732 (rank stabilization), peft.LoraConfig.
+Sources: arXiv 2106.09685 (LoRA), arXiv 2312.03732 (rank stabilization), arXiv 2402.09353
+(weight decomposition, DoRA), peft.LoraConfig.
 """
 
 import json
@@ -16,10 +18,11 @@ from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_export.tensors import TensorInfo, list_tensors
 
 _PREFIX = "base_model.model."
-_PART = re.compile(r"^(.+)\.lora_([AB])(?:\.default)?\.weight$")
+_PART = re.compile(
+    r"^(.+)\.lora_(?:([AB])(?:\.default)?\.weight|(magnitude)_vector(?:\.default)?(?:\.weight)?)$"
+)
 # Each changes what merging means; none is silently read as plain LoRA.
 _UNSUPPORTED = (
-    "use_dora",
     "use_qalora",
     "use_bdlora",
     "modules_to_save",
@@ -50,6 +53,8 @@ class Update:
     scale: float
     transposed: bool
     """The base stores the weight as (inputs, outputs)."""
+    magnitude: TensorInfo | None = None
+    """Length of each row of the result, shape (outputs,); None: as the sum has it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,12 +79,13 @@ def read_updates(folder: Path) -> dict[str, Update]:
                 f"the adapter holds {name}, which is no LoRA update of a linear layer",
                 hint="Train with target modules that are linear layers.",
             )
-        parts.setdefault(match[1], {})[match[2]] = info
+        parts.setdefault(match[1], {})[match[2] or match[3]] = info
     updates = {}
     for module, pair in sorted(parts.items()):
-        if set(pair) != {"A", "B"}:
-            raise IntegrityError(f"the adapter holds only half of the update of {module}")
-        updates[f"{module}.weight"] = _update(module, pair["A"], pair["B"], settings)
+        wanted = {"A", "B", "magnitude"} if settings.get("use_dora") else {"A", "B"}
+        if set(pair) != wanted:
+            raise IntegrityError(f"the adapter does not hold the whole update of {module}")
+        updates[f"{module}.weight"] = _update(module, pair, settings)
     return updates
 
 
@@ -104,12 +110,13 @@ def _settings(folder: Path) -> dict[str, Any]:
     if used:
         raise ConfigError(
             f"the adapter uses {', '.join(used)}, which cannot be merged",
-            hint="Train plain or rank-stabilized LoRA.",
+            hint="Train LoRA, rank-stabilized LoRA or DoRA.",
         )
     return dict(settings)
 
 
-def _update(module: str, a: TensorInfo, b: TensorInfo, settings: dict[str, Any]) -> Update:
+def _update(module: str, pair: dict[str, TensorInfo], settings: dict[str, Any]) -> Update:
+    a, b, magnitude = pair["A"], pair["B"], pair.get("magnitude")
     rank = int(_for_module(settings, "rank_pattern", module, settings["r"]))
     alpha = float(_for_module(settings, "alpha_pattern", module, settings["lora_alpha"]))
     if len(a.shape) != 2 or len(b.shape) != 2 or not a.shape[0] == b.shape[1] == rank:
@@ -117,8 +124,11 @@ def _update(module: str, a: TensorInfo, b: TensorInfo, settings: dict[str, Any])
             f"the update of {module} has shapes {a.shape} and {b.shape}, "
             f"which do not make a rank of {rank}"
         )
+    if magnitude is not None and magnitude.shape != (b.shape[0],):
+        raise IntegrityError(f"the magnitudes of {module} have the shape {magnitude.shape}")
     scale = alpha / math.sqrt(rank) if settings.get("use_rslora") else alpha / rank
-    return Update(f"{module}.weight", a, b, scale, bool(settings.get("fan_in_fan_out")))
+    transposed = bool(settings.get("fan_in_fan_out"))
+    return Update(f"{module}.weight", a, b, scale, transposed, magnitude)
 
 
 def _for_module(settings: dict[str, Any], pattern: str, module: str, default: Any) -> Any:

@@ -2,8 +2,8 @@
 
 The sum is made in float32 and kept in 16 bits, one weight at a time. An adapter that was
 trained on a quantized base (QLoRA, arXiv 2305.14314) is added to the values that base had in
-training, see `nf4`: the sum is the model that was trained and validated. Nothing is added to
-packed 4-bit weights, which would round the adapter away.
+training, see `quantized_base`: the sum is the model that was trained and validated. Nothing is
+added to packed weights, which would round the adapter away.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_export.lora import Update, read_updates
-from sfta_export.nf4 import QuantizedBase
+from sfta_export.quantized_base import QuantizedBase
 from sfta_export.tensors import TensorInfo, list_tensors, write_tensors
 
 WEIGHTS = "model.safetensors"
@@ -76,6 +76,38 @@ def merge(
     return Merged(len(base), len(updates), len(rounded), norms.ratio, size)
 
 
+def take_trained(base_dir: Path, trained_dir: Path, out: Path) -> Merged:
+    """Write a model all of whose weights were trained, with settings and tokenizer of its base.
+
+    Raises:
+        ConfigError: a folder holds no unquantized weights.
+        IntegrityError: the weights are not those of this base, or not finite.
+    """
+    import torch
+
+    base, trained = list_tensors(base_dir), list_tensors(trained_dir)
+    if {i.name: i.shape for i in base.values()} != {i.name: i.shape for i in trained.values()}:
+        raise IntegrityError(
+            "the trained weights do not belong to this base",
+            hint="Give the base model that was trained.",
+        )
+    norms = _Norms()
+    with ExitStack() as stack:
+        read = _reader(stack)
+
+        def taken(name: str) -> Any:
+            before, after = read(base[name]), read(trained[name])
+            norms.add(before.float(), after.float())
+            if not bool(torch.isfinite(after).all()):
+                raise IntegrityError(f"{name} is not finite", hint="The training diverged.")
+            return after.to(before.dtype)
+
+        write_tensors(out / WEIGHTS, base.values(), taken)
+    _copy_settings(base_dir, out)
+    size = (out / WEIGHTS).stat().st_size
+    return Merged(len(base), len(base), 0, norms.ratio, size)
+
+
 def check_fit(
     base_dir: Path, adapter_dir: Path
 ) -> tuple[dict[str, TensorInfo], dict[str, Update]]:
@@ -118,6 +150,13 @@ class _Norms:
     def __init__(self) -> None:
         self.weights = self.updates = 0.0
 
+    def add(self, before: Any, after: Any) -> None:
+        """Note one weight, in float32, before and after."""
+        import torch
+
+        self.weights += float(before.square().sum(dtype=torch.float64))
+        self.updates += float((after - before).square().sum(dtype=torch.float64))
+
     @property
     def ratio(self) -> float:
         """Relative size of the change, 6 significant digits."""
@@ -130,11 +169,13 @@ def _added(
     import torch
 
     change = (read(update.b).float() @ read(update.a).float()) * update.scale
+    before = weight.float().T if update.transposed else weight.float()
+    total = before + change
+    if update.magnitude is not None:
+        total *= (read(update.magnitude).float() / total.norm(dim=1))[:, None]
+    norms.add(before, total)
     if update.transposed:
-        change = change.T
-    total = weight.float() + change
-    norms.weights += float(weight.float().square().sum(dtype=torch.float64))
-    norms.updates += float(change.square().sum(dtype=torch.float64))
+        total = total.T
     result = total.to(weight.dtype)
     if not bool(torch.isfinite(result).all()):
         raise IntegrityError(

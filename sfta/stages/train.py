@@ -1,6 +1,7 @@
-"""Stage train: dataset -> adapter."""
+"""Stage train: dataset -> adapter, or with `method: full` the trained weights."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,25 +12,27 @@ from sfta.adapters.contract import make_contract
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
-from sfta_edge.prompt import PROMPT_FILE
+from sfta_edge.errors import ConfigError
+from sfta_edge.manifest import sha256_file
+from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
+
+log = logging.getLogger("sfta")
+_WEIGHTS = "adapter_model.safetensors"
 
 
 def run(job: Job[Recipe]) -> Metrics:
-    """Train an adapter and write it with its contract, history and curves."""
+    """Train, and write what was learnt with its contract, history and curves."""
     from sfta.training import rows as encoding
     from sfta.training.packing import make_packs
 
-    recipe, dataset = job.recipe, job.inputs["dataset"]
+    recipe = job.recipe
     base = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
     tokenizer = hub.load_tokenizer(base)
     contract = make_contract(tokenizer, recipe.prompt)
     (job.out / PROMPT_FILE).write_bytes(contract.to_bytes())
 
-    chunks = encoding.read_chunks(_records(dataset.file("chunks.jsonl")))
-    encoder = encoding.RowEncoder(chunks, contract, hub.hf_tokenize(tokenizer))
     packs, figures = {}, {}
-    for split in ("train", "validation"):
-        rows = [encoder.encode(r) for r in _records(dataset.file(f"{split}.jsonl"))]
+    for split, rows in _encoded(job, contract, hub.hf_tokenize(tokenizer)).items():
         fit, long = encoding.within_length(
             rows,
             context_tokens=recipe.train.context_tokens,
@@ -47,18 +50,94 @@ def run(job: Job[Recipe]) -> Metrics:
     return figures | _fit(job, base, packs)
 
 
+def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> dict[str, Any]:
+    """Rows of train and validation as token ids, in the form that the recipe teaches."""
+    from sfta.training.forms import all_in_form, text_rows
+    from sfta.training.rows import RowEncoder, read_chunks
+
+    dataset, form = job.inputs["dataset"], job.recipe.train.rows
+    chunks = read_chunks(_records(dataset.file("chunks.jsonl")))
+    if form == "text":
+        learned, held_out = text_rows(chunks, contract, tokenize, job.recipe.seed)
+        return {"train": learned, "validation": held_out}
+    encoder = RowEncoder(chunks, contract, tokenize)
+    return {
+        split: [
+            encoder.encode(row)
+            for row in all_in_form(_records(dataset.file(f"{split}.jsonl")), form, contract)
+        ]
+        for split in ("train", "validation")
+    }
+
+
 def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
+    from sfta.training import trainer, watching
+    from sfta.training.memory import check_memory
+    from sfta.training.model import choose_precision, save_weights
+
+    config = job.recipe.train
+    precision = choose_precision(job.runtime.device)
+    plan = trainer.StepPlan(packs["train"], config, device=precision.device)
+    every = [*packs["train"], *packs["validation"]]
+    needed = check_memory(base, config, precision, every, plan.packs_per_batch)
+    log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
+             precision.reason, needed or "not foreseen")  # fmt: skip
+    loop = _trained(job, base, packs, precision, plan)
+    final = watching.last_validation(loop.state.log_history) or loop.evaluate()
+    if config.method == "full":
+        save_weights(loop.model, base, job.out)
+    else:
+        _save_adapter(loop.model, job.out)
+    history = watching.history_lines(loop.state.log_history)
+    settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
+    _write_records(job.out, history, settings)
+    return {
+        "steps": loop.state.global_step,
+        "packs": len(packs["train"]),
+        "trained_parameters": loop.model.num_parameters(only_trainable=True),
+        "train_loss": round(watching.last_loss(history), 4),
+        "validation_loss": round(final["eval_loss"], 4),
+        "validation_token_accuracy": round(final["eval_token_accuracy"], 4),
+    }
+
+
+def _trained(
+    job: Job[Recipe], base: Path, packs: dict[str, Any], precision: Any, plan: Any
+) -> Any:
+    """The trainer at the end of its run; micro-batches that do not fit are made smaller."""
+    import torch
+
+    while True:
+        try:
+            return _run_loop(job, base, packs, precision, plan)
+        except torch.OutOfMemoryError as error:
+            if not plan.halve():
+                raise ConfigError(
+                    "the GPU's memory does not hold one pack",
+                    hint="Set train.activation_checkpointing: true, or lower "
+                    "generate.context.rows_per_context or train.context_tokens.",
+                ) from error
+        log.warning(
+            "train: out of memory; going on with %d packs at once", plan.packs_per_batch
+        )
+        torch.cuda.empty_cache()
+
+
+def _run_loop(
+    job: Job[Recipe], base: Path, packs: dict[str, Any], precision: Any, plan: Any
+) -> Any:
+    """Train from the last checkpoint, or from the beginning, to the end."""
     from peft.helpers import disable_input_dtype_casting
     from transformers import PrinterCallback
 
     from sfta.training import trainer, watching
-    from sfta.training.model import choose_precision, load_student
+    from sfta.training.model import load_student
 
     config = job.recipe.train
-    precision = choose_precision(job.runtime.device)
-    model = load_student(base, config, precision, seed=job.recipe.seed)
-    plan = trainer.StepPlan(packs["train"], config, device=precision.device)
+    model = load_student(
+        base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
+    )
     with task("train", plan.steps) as progress:
         loop = trainer.PackTrainer(
             model=model,
@@ -77,19 +156,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
         with disable_input_dtype_casting(model, active=precision.name != "float32"):
             loop.train(resume_from_checkpoint=str(resume) if resume else None)
-            final = watching.last_validation(loop.state.log_history) or loop.evaluate()
-    _save_adapter(model, job.out)
-    history = watching.history_lines(loop.state.log_history)
-    settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
-    _write_records(job.out, history, settings)
-    return {
-        "steps": loop.state.global_step,
-        "packs": len(packs["train"]),
-        "trained_parameters": model.num_parameters(only_trainable=True),
-        "train_loss": round(watching.last_loss(history), 4),
-        "validation_loss": round(final["eval_loss"], 4),
-        "validation_token_accuracy": round(final["eval_token_accuracy"], 4),
-    }
+    return loop
 
 
 def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str, Any]) -> None:
@@ -125,8 +192,28 @@ def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r, sort_keys=True) + "\n" for r in records), "utf-8")
 
 
+def _start(recipe: Recipe) -> Path | None:
+    name = recipe.train.start_from
+    return recipe.root / name if name is not None else None
+
+
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
-    return {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
+    found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
+    if (start := _start(recipe)) is not None and (start / _WEIGHTS).is_file():
+        found["start_from"] = sha256_file(start / _WEIGHTS)[0]
+    return found
+
+
+def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
+    start = _start(recipe)
+    if start is None:
+        return []
+    if not (start / _WEIGHTS).is_file():
+        return [f"train.start_from: there is no {start / _WEIGHTS}"]
+    # Loaded here: torch is not needed where nothing is gone on from.
+    from sfta.training.model import start_problems
+
+    return start_problems(start, recipe.train.lora)
 
 
 STAGE = Stage(
@@ -135,6 +222,7 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=4,
+    revision=5,
     external=_external,
+    check=_check,
 )

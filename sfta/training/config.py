@@ -1,12 +1,14 @@
 """Settings of the base model and of fine-tuning."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from sfta.core.config import Section
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Form = Literal["raft", "oracle", "closed_book", "text"]
+_ADAPTER_RATE, _FULL_RATE = 4e-4, 2e-5
 
 
 class ModelConfig(Section):
@@ -28,18 +30,34 @@ class LoraSettings(Section):
     """Share of the update's inputs that is switched off at each step."""
     target_modules: list[str] = []
     """Linear layers that get an update, by name. Empty: all but the output head."""
+    dora: bool = False
+    """Learn length and direction of each row of a weight apart (arXiv 2402.09353). Can learn more
+    at a small rank; a step takes longer."""
+    rank_stabilized: bool = False
+    """Scale the update by alpha / sqrt(rank) instead of alpha / rank (arXiv 2312.03732): for
+    ranks of 64 and more."""
 
 
 class TrainConfig(Section):
-    """Supervised fine-tuning on RAFT rows, loss on the completion only."""
+    """Supervised fine-tuning, loss on the completion only."""
 
-    method: Literal["qlora", "lora"] = "qlora"
-    """`qlora` trains on the base quantized to NF4 (arXiv 2305.14314), `lora` on the base in
-    16 bits."""
+    method: Literal["qlora", "lora", "full"] = "qlora"
+    """`qlora` trains an adapter on the quantized base (arXiv 2305.14314), `lora` one on the base
+    in 16 bits, `full` trains all weights, which takes 16 bytes for each."""
+    quantization: Literal["nf4", "int8"] = "nf4"
+    """How `qlora` keeps the base: NF4 with quantized scales, or int8 (arXiv 2208.07339)."""
+    rows: Form = "raft"
+    """What a row teaches. `raft`: to answer from oracle chunks among distractors, and to refuse.
+    `oracle`: to answer from the oracle chunks alone. `closed_book`: to answer without documents.
+    `text`: to go on as the chunks do, with loss on every token and without questions."""
     lora: LoraSettings = LoraSettings()
     """Shape of the adapter."""
-    learning_rate: PositiveFloat = 4e-4
-    """Peak learning rate, reached after warm-up and then lowered along a cosine."""
+    start_from: str | None = None
+    """Folder of an adapter that training goes on from, as of an earlier `train` on other rows: of
+    the same base and shape. Relative paths start at the recipe's folder. None: a fresh one."""
+    learning_rate: PositiveFloat | None = None
+    """Peak learning rate, reached after warm-up and then lowered along a cosine. None: 4e-4 for an
+    adapter, 2e-5 for all weights."""
     warmup_share: Share = 0.06
     """Share of the steps in which the learning rate rises."""
     epochs: PositiveInt = 2
@@ -56,7 +74,26 @@ class TrainConfig(Section):
     """Longest prompt with its completion. Rows that need more are listed and left out."""
     too_long_share: Share = 0.02
     """More rows than this share over the limit stop the run."""
+    activation_checkpointing: bool = False
+    """Keep less for the backward pass and compute it again: a third more time, a fraction of the
+    memory."""
     validations: PositiveInt = 6
     """How often the validation loss is measured, the last time at the end."""
     checkpoint_minutes: PositiveFloat = 2.0
     """Least time between two checkpoints."""
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate that is used."""
+        usual = _FULL_RATE if self.method == "full" else _ADAPTER_RATE
+        return usual if self.learning_rate is None else self.learning_rate
+
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> Self:
+        if self.method == "full" and self.lora != LoraSettings():
+            raise ValueError("lora has no effect with method: full")
+        if self.method == "full" and self.start_from is not None:
+            raise ValueError("start_from has no effect with method: full")
+        if self.method != "qlora" and self.quantization != "nf4":
+            raise ValueError("quantization has an effect with method: qlora only")
+        return self

@@ -151,7 +151,9 @@ def training_arguments(
         per_device_train_batch_size=plan.packs_per_batch,
         per_device_eval_batch_size=plan.packs_per_batch,
         gradient_accumulation_steps=plan.batches_per_step,
-        learning_rate=config.learning_rate,
+        activation_checkpointing=config.activation_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        learning_rate=config.peak_rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(config.warmup_share * plan.steps),
         weight_decay=config.weight_decay,
@@ -191,3 +193,13 @@ class StepPlan:
         self.batches_per_step = max(1, round(packs_per_step / self.packs_per_batch))
         per_step = self.packs_per_batch * self.batches_per_step
         self.steps = config.epochs * math.ceil(len(packs) / per_step)
+
+    def halve(self) -> bool:
+        """Make micro-batches smaller and the steps no other; False if they hold one pack."""
+        per_step = self.packs_per_batch * self.batches_per_step
+        smaller = range(self.packs_per_batch // 2, 0, -1)
+        size = next((count for count in smaller if per_step % count == 0), 0)
+        if not size:
+            return False
+        self.packs_per_batch, self.batches_per_step = size, per_step // size
+        return True

@@ -52,9 +52,11 @@ def test_many_are_dealt_out_to_runs_of_one_thread_each(smollm2_gguf, monkeypatch
 
     monkeypatch.setattr(engine_module, "ParallelRun", Watched)
     done = []
+    # Threads of one computation wait by spinning: on few cores that takes minutes.
+    with Engine(smollm2_gguf, context_tokens=256, threads=1) as single:
+        asked = [chat(single, f"Count to {n}.") for n in range(2, 7)]
+        alone = [single.generate(prompt, max_tokens=4) for prompt in asked]
     with Engine(smollm2_gguf, context_tokens=256, threads=threads) as several:
-        asked = [chat(several, f"Count to {n}.") for n in range(2, 7)]
-        alone = [several.generate(prompt, max_tokens=4) for prompt in asked]
         together = several.generate_many(
             asked, max_tokens=4, parallel=6, on_done=lambda: done.append(1)
         )

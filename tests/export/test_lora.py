@@ -84,7 +84,6 @@ def test_the_name_of_the_adapter_inside_the_key_does_not_matter(adapter):
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("use_dora", True),
         ("use_qalora", True),
         ("modules_to_save", ["lm_head"]),
         ("lora_bias", True),
@@ -127,11 +126,24 @@ def test_settings_without_a_rank_are_refused(adapter, changes):
         read_updates(adapter(**changes))
 
 
+def test_dora_has_a_magnitude_for_each_row(adapter):
+    parts = {f"{KEY}.lora_A.weight": torch.ones(4, 8), f"{KEY}.lora_B.weight": torch.ones(6, 4)}
+    magnitude = f"{KEY}.lora_magnitude_vector"
+    (update,) = read_updates(
+        adapter(parts | {magnitude: torch.ones(6)}, use_dora=True)
+    ).values()
+    assert update.magnitude.shape == (6,)
+    with pytest.raises(IntegrityError, match="whole update"):
+        read_updates(adapter(parts, use_dora=True))
+    with pytest.raises(IntegrityError, match="magnitudes"):
+        read_updates(adapter(parts | {magnitude: torch.ones(5)}, use_dora=True))
+
+
 @pytest.mark.parametrize("half", ["A", "B"])
 def test_half_of_an_update_is_refused(adapter, half):
     shape = (4, 8) if half == "A" else (6, 4)
     tensors = {f"{KEY}.lora_{half}.weight": torch.ones(shape)}
-    with pytest.raises(IntegrityError, match="only half"):
+    with pytest.raises(IntegrityError, match="whole update"):
         read_updates(adapter(tensors))
 
 
@@ -150,7 +162,6 @@ def test_shapes_that_make_no_update_of_the_rank_are_refused(adapter, a, b):
 @pytest.mark.parametrize(
     "name",
     [
-        f"{KEY}.lora_magnitude_vector.weight",
         f"{KEY}.lora_embedding_A",
         "base_model.model.lm_head.weight",
         f"{KEY}.bias",

@@ -75,10 +75,11 @@ def out(tmp_path):
     [
         {},
         {"use_rslora": True},
+        {"use_dora": True},
         {"target_modules": ["q_proj", "down_proj"]},
         {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.1.mlp.up_proj": 64}},
     ],
-    ids=["plain", "rank-stabilized", "few modules", "patterns"],
+    ids=["plain", "rank-stabilized", "weight-decomposed", "few modules", "patterns"],
 )
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_the_result_is_that_of_peft(tmp_path, out, settings, dtype):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path[:0] = json.loads(sys.argv[1])
 import sfta_edge.embedder
-import test_stage_generate as made
+import generated_rows as made
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, run_stage
 from sfta.stages.generate import STAGE

@@ -4,33 +4,12 @@ import pytest
 
 from sfta.training.rows import ContextChunk, RowEncoder, read_chunks, within_length
 from sfta_edge.errors import ConfigError, IntegrityError
-from sfta_edge.prompt import PromptContract
+from spelled_prompts import CONTRACT, characters, spell
 
-CONTRACT = PromptContract(
-    head="<s>system\n",
-    between="</s>\n<s>user\n",
-    tail="</s>\n<s>assistant\n",
-    end="</s>",
-    system="Answer.",
-    document="[{number}] {title} p{page} {heading}\n{text}\n\n",
-    question="Question: {question}",
-    refusal="Not in the documents.",
-    answer_marker="Answer:",
-    chat_template_sha256="0" * 64,
-)
 CHUNKS = {
     "c1": ContextChunk("Manual", 3, "Limits", "The limit is 9 bar."),
     "c2": ContextChunk("Manual", 4, "Oil", "Change the oil."),
 }
-
-
-def characters(text, special):
-    """A tokenizer of single characters that marks special ones."""
-    return [ord(c) + (100_000 if special else 0) for c in text]
-
-
-def spell(ids):
-    return "".join(chr(i % 100_000) for i in ids)
 
 
 def a_row(**changes):

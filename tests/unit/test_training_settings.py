@@ -29,7 +29,9 @@ LOSSES = st.floats(0, 100, allow_nan=False)
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("method", "full"),
+        ("method", "prefix"),
+        ("quantization", "fp4"),
+        ("rows", "chat"),
         ("learning_rate", 0.0),
         ("learning_rate", -1e-4),
         ("warmup_share", 1.1),
@@ -54,6 +56,21 @@ def test_a_setting_that_cannot_be_is_refused_by_its_name(key, value):
         TrainConfig.model_validate({key: value})
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"method": "full", "lora": {"rank": 4}}, {"method": "lora", "quantization": "int8"}],
+)
+def test_a_setting_without_effect_is_an_error(settings):
+    with pytest.raises(ValidationError, match=r"has (no|an) effect"):
+        TrainConfig.model_validate(settings)
+
+
+def test_all_weights_learn_more_slowly_than_an_adapter():
+    assert TrainConfig().peak_rate == 4e-4
+    assert TrainConfig(method="full").peak_rate == 2e-5
+    assert TrainConfig(method="full", learning_rate=1e-5).peak_rate == 1e-5
+
+
 def test_a_model_must_be_named():
     with pytest.raises(ValidationError, match="base"):
         ModelConfig.model_validate({})
@@ -74,8 +91,9 @@ def test_no_default_is_shared_between_two_runs():
     ("named", "targets"), [([], "all-linear"), (["q_proj", "v_proj"], {"q_proj", "v_proj"})]
 )
 def test_an_adapter_goes_to_the_named_layers_or_to_all(named, targets):
-    settings = LoraSettings(rank=8, alpha=24, dropout=0.1, target_modules=named)
+    settings = LoraSettings(rank=8, alpha=24, dropout=0.1, target_modules=named, dora=True)
     config = lora_config(settings)
+    assert (config.use_dora, config.use_rslora) == (True, False)
     assert (config.r, config.lora_alpha, config.lora_dropout) == (8, 24, 0.1)
     assert config.target_modules == targets
     assert (config.bias, config.task_type) == ("none", "CAUSAL_LM")

@@ -1,17 +1,15 @@
 """Training: the loss falls, only the adapter changes, and an interruption changes nothing."""
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from sfta.stages import train as stage
-from sfta.training import watching
+from sfta.training import trainer, watching
 from sfta.training.model import choose_precision
-from sfta.training.trainer import (
-    COMPLETE,
-    last_checkpoint,
-)
+from sfta.training.trainer import COMPLETE, StepPlan, last_checkpoint
 from sfta_edge.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -169,3 +167,55 @@ def test_a_number_format_has_its_reason():
         "reason": precision.reason,
         "device": "cpu",
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((4, 2), (2, 4)), ((5, 1), (1, 5)), ((6, 1), (3, 2)), ((1, 8), None)]
+)
+def test_smaller_batches_make_the_same_steps(before, after):
+    plan = StepPlan.__new__(StepPlan)
+    plan.packs_per_batch, plan.batches_per_step = before
+    assert plan.halve() is (after is not None)
+    assert (plan.packs_per_batch, plan.batches_per_step) == (after or before)
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on_from_the_checkpoint(
+    training_job, monkeypatch
+):
+    real, fails = trainer.PackTrainer.compute_loss, [True]
+
+    def compute_loss(self, model, inputs, *rest, **more):
+        if self.state.global_step == 2 and fails:
+            fails.clear()
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, model, inputs, *rest, **more)
+
+    def two_at_once(self, packs, config, *, device):
+        plan(self, packs, config, device=device)
+        self.packs_per_batch, self.batches_per_step, self.steps = 2, 1, 2 * -(-len(packs) // 2)
+
+    plan = StepPlan.__init__
+    monkeypatch.setattr(StepPlan, "__init__", two_at_once)
+    settings = {"epochs": 2, "checkpoint_minutes": 1e-9}
+    whole = training_job("whole", **settings)
+    stage.run(whole)
+    for checkpoint in whole.work.glob("checkpoints/*"):
+        shutil.rmtree(checkpoint)
+    monkeypatch.setattr(trainer.PackTrainer, "compute_loss", compute_loss)
+    cut = training_job("cut", **settings)
+    stage.run(cut)
+    assert not fails
+    settings = json.loads((cut.out / "settings.json").read_text("utf-8"))
+    assert (settings["packs_per_batch"], settings["batches_per_step"]) == (1, 2)
+    one, other = ([h["loss"] for h in history(j.out) if "loss" in h] for j in (whole, cut))
+    assert one == pytest.approx(other, rel=1e-3)
+
+
+def test_a_pack_that_does_not_fit_alone_is_an_error_with_what_to_do(training_job, monkeypatch):
+    def compute_loss(self, *_, **__):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(trainer.PackTrainer, "compute_loss", compute_loss)
+    with pytest.raises(ConfigError, match="does not hold one pack") as caught:
+        stage.run(training_job(epochs=1))
+    assert "activation_checkpointing" in caught.value.hint

@@ -10,7 +10,7 @@ from sfta.training.config import LoraSettings, TrainConfig
 from sfta.training.model import Precision, load_student, quantized_base
 from sfta_edge.errors import IntegrityError
 from sfta_export.merge import merge
-from sfta_export.nf4 import QUANTIZATION_FILE, QuantizedBase
+from sfta_export.quantized_base import QUANTIZATION_FILE, QuantizedBase
 
 IDS = torch.arange(12)[None]
 
