@@ -5,7 +5,7 @@ RECIPE ?= configs/quickstart/quickstart.yaml
 RUNS ?= runs
 CACHE ?= $(HOME)/.cache/sfta
 KEY ?= keys/development.pem
-PIP_OPTIONS := --disable-pip-version-check --quiet --progress-bar off --no-compile
+PIP_OPTIONS := --disable-pip-version-check --quiet --progress-bar off
 
 export SFTA_CACHE := $(CACHE)
 BIN := .venv/bin

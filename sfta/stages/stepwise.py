@@ -116,7 +116,7 @@ def stepwise_candidates(
         ]
         room = budget.less(usage.tokens)
         usage += ask(wanted, answers, recipe, runtime, room, "asking for answers")
-    questions.candidates(chunks, funnel)
+    questions.candidates(chunks, funnel)  # what of the first step was lost goes on record
     report = questions.counts("chunks", "questions") | questions.examples()
     report |= answers.counts("questions", "answers")
     note_usage(funnel, recipe.generate, usage, report)

@@ -73,6 +73,7 @@ def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> 
 def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training import trainer, watching
+    from sfta.training.best import Best
     from sfta.training.memory import check_memory
     from sfta.training.model import choose_precision, save_weights
 
@@ -84,7 +85,10 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
     loop = _trained(job, base, packs, precision, plan)
-    final = watching.last_validation(loop.state.log_history) or loop.evaluate()
+    if watching.last_validation(loop.state.log_history) is None:
+        loop.evaluate()
+    step = Best(job.work, None).restore(loop.model) if config.keep == "best" else None
+    kept = watching.validation_at(loop.state.log_history, step or loop.state.global_step)
     if config.method == "full":
         save_weights(loop.model, base, job.out)
     else:
@@ -97,8 +101,9 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         "packs": len(packs["train"]),
         "trained_parameters": loop.model.num_parameters(only_trainable=True),
         "train_loss": round(watching.last_loss(history), 4),
-        "validation_loss": round(final["eval_loss"], 4),
-        "validation_token_accuracy": round(final["eval_token_accuracy"], 4),
+        "kept_step": kept["step"],
+        "validation_loss": round(kept["eval_loss"], 4),
+        "validation_token_accuracy": round(kept["eval_token_accuracy"], 4),
     }
 
 
@@ -132,9 +137,10 @@ def _run_loop(
     from transformers import PrinterCallback
 
     from sfta.training import trainer, watching
+    from sfta.training.best import Best
     from sfta.training.model import load_student
 
-    config = job.recipe.train
+    config, best = job.recipe.train, Best(job.work, job.recipe.train.early_stopping)
     model = load_student(
         base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
     )
@@ -148,11 +154,14 @@ def _run_loop(
             train_dataset=trainer.PackData(packs["train"]),
             eval_dataset=trainer.PackData(packs["validation"]),
             callbacks=[
-                watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60)
+                best,
+                watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60),
             ],
         )
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
+        if resume is None:
+            best.forget()
         # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
         with disable_input_dtype_casting(model, active=precision.name != "float32"):
             loop.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -222,7 +231,7 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=5,
+    revision=6,
     external=_external,
     check=_check,
 )

@@ -79,6 +79,10 @@ class TrainConfig(Section):
     memory."""
     validations: PositiveInt = 6
     """How often the validation loss is measured, the last time at the end."""
+    keep: Literal["best", "last"] = "best"
+    """What is kept: the weights of the lowest validation loss, or those of the last step."""
+    early_stopping: PositiveInt | None = None
+    """End the run after so many validations in a row without a lower loss; none: never."""
     checkpoint_minutes: PositiveFloat = 2.0
     """Least time between two checkpoints."""
 

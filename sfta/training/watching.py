@@ -62,6 +62,11 @@ def last_validation(history: list[dict[str, Any]]) -> dict[str, Any] | None:
     return found[-1] if found else None
 
 
+def validation_at(history: list[dict[str, Any]], step: int) -> dict[str, Any]:
+    """The figures of the validation at a step that was validated."""
+    return next(line for line in history if line["step"] == step and "eval_loss" in line)
+
+
 def last_loss(history: list[dict[str, Any]], steps: int = 10) -> float:
     """Mean training loss of the last steps; one step alone is noise."""
     losses = [line["loss"] for line in history if "loss" in line][-steps:]

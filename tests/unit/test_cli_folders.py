@@ -25,6 +25,8 @@ def test_show_prints_every_default_and_the_result_is_the_same_recipe(
         "alpha": 32,
         "dropout": 0.0,
         "target_modules": [],
+        "dora": False,
+        "rank_stabilized": False,
     }
     (recipe_folder / "printed.yaml").write_text(out, "utf-8")
     assert load_recipe(recipe_folder / "printed.yaml").model_dump(mode="json") == printed
