@@ -92,6 +92,8 @@ def opened(window, page):
     window.get(page.as_uri())
     window.execute_script("localStorage.clear(); state.saved = true;")
     window.get(page.as_uri())
+    # Ten thousand rows are drawn behind the page's load; a busy machine takes its time.
+    assert until(lambda: texts(window, "#list li") and texts(window, "mark b"))
     yield window
     window.execute_script("state.saved = true;")
     assert [line for line in window.get_log("browser") if line["level"] == "SEVERE"] == []
