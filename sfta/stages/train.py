@@ -154,10 +154,11 @@ def _run_loop(
             train_dataset=trainer.PackData(packs["train"]),
             eval_dataset=trainer.PackData(packs["validation"]),
             callbacks=[
-                best,
                 watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60),
             ],
         )
+        if config.keep == "best" or config.early_stopping is not None:
+            loop.add_callback(best)
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
         resume = trainer.last_checkpoint(job.work / "checkpoints")
         if resume is None:

@@ -69,13 +69,13 @@ def pack_attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers calls it: (1, heads, L, d) to (1, L, heads, d).
 
-    Without a pack, or where the model wants more than plain attention, by the mask. The mask
+    Without a pack, off the CPU, or where the model wants more than plain attention, by the mask. It
     goes along with a pack too: a model that does not hand the pack on is right all the same.
     """
     special = any(
         others.get(name) is not None for name in ("softcap", "s_aux", "position_bias")
     )
-    if pack is None or special:
+    if pack is None or special or query.device.type != "cpu":
         out, _ = sdpa_attention_forward(
             module,
             query,

@@ -5,14 +5,12 @@ measured, and a validation that is repeated counts once.
 """
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save
 from transformers import TrainerCallback
 
-from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json, write_durably
 
 
@@ -37,17 +35,8 @@ class Best(TrainerCallback):
         metrics: Any = None,
         **more: Any,
     ) -> None:
-        """Keep the weights if they are the best, and count how long they have not been.
-
-        Raises:
-            ConfigError: the loss is no number.
-        """
+        """Keep the weights if they are the best, and count how long they have not been."""
         known, loss = self._known(), float(metrics["eval_loss"])
-        if not math.isfinite(loss):
-            raise ConfigError(
-                "the training has diverged: the validation loss is no number",
-                hint="Lower train.learning_rate, or raise train.warmup_share.",
-            )
         if state.global_step in known["seen"]:
             return
         known["seen"].append(state.global_step)

@@ -20,6 +20,7 @@ from sfta.training.config import TrainConfig
 from sfta.training.loss import token_losses
 from sfta.training.model import Precision
 from sfta.training.packing import Pack, lay_out
+from sfta_edge.errors import ConfigError
 
 COMPLETE = "complete"
 _NOT_SHOWN = ("targets", "weights")
@@ -96,7 +97,11 @@ class PackTrainer(Trainer):
         ignore_keys: list[str] | None = None,  # noqa: ARG002 the base class's signature
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Exact validation loss, perplexity and token accuracy over all validation tokens."""
+        """Exact validation loss, perplexity and token accuracy over all validation tokens.
+
+        Raises:
+            ConfigError: the loss is no number.
+        """
         loader = self.get_eval_dataloader(eval_dataset)
         loss = weight = correct = tokens = 0.0
         model: Any = self.model
@@ -110,6 +115,11 @@ class PackTrainer(Trainer):
                 correct += float((logits.argmax(-1) == inputs["targets"]).sum())
                 tokens += len(inputs["targets"])
         model.train()
+        if not math.isfinite(loss):
+            raise ConfigError(
+                "the training has diverged: the validation loss is no number",
+                hint="Lower train.learning_rate, or raise train.warmup_share.",
+            )
         figures = {
             f"{metric_key_prefix}_loss": loss / weight,
             f"{metric_key_prefix}_perplexity": math.exp(min(loss / weight, 50.0)),

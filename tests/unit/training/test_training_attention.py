@@ -118,3 +118,11 @@ def test_losses_of_16_bit_logits_are_added_up_in_32():
     targets = torch.randint(50, (40,))
     wanted = functional.cross_entropy(logits.float(), targets, reduction="none")
     assert torch.allclose(token_losses(logits, targets), wanted, atol=1e-5)
+
+
+def test_off_the_cpu_the_mask_is_followed():
+    """The shape of a pack stays on the CPU: a GPU whose batch holds one pack gets the mask."""
+    parts = [part.detach().to("meta") for part in inputs(9)]
+    mask = torch.ones(1, 1, 9, 9, dtype=torch.bool, device="meta")
+    found = pack_attention(MODULE, *parts, mask, pack=PackShape.of(5, [3, 1]))[0]
+    assert (found.device.type, found.shape) == ("meta", (1, 9, 4, 8))

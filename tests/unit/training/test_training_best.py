@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sfta.stages import train as stage
+from sfta.training import trainer
 from sfta.training.best import Best
 from sfta_edge.errors import ConfigError
 
@@ -68,10 +69,23 @@ def test_a_run_that_begins_anew_forgets(tmp_path, model):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(tmp_path, model):
+def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(training_job, monkeypatch):
+    real = trainer.weighted_loss
+
+    def broken(model, inputs):
+        total, logits = real(model, inputs)
+        return total if model.training else total * float("nan"), logits
+
+    monkeypatch.setattr(trainer, "weighted_loss", broken)
     with pytest.raises(ConfigError, match="diverged") as caught:
-        validated(Best(tmp_path, None), model, [float("nan")])
+        stage.run(training_job(keep="last"))
     assert "learning_rate" in caught.value.hint
+
+
+def test_a_run_that_keeps_its_last_weights_writes_no_others(training_job):
+    one = training_job(epochs=1, keep="last")
+    stage.run(one)
+    assert list(one.work.glob("best*")) == []
 
 
 def test_the_stage_keeps_the_best_and_says_of_which_step(training_job):
