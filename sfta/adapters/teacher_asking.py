@@ -3,11 +3,12 @@
 Rules this module upholds:
 
 - A reply is on disk before it is used: an interrupted run asks again only what was in flight.
+- The disk keeps no request waiting: the next one begins while a reply is being written.
 - Requests with the same content are one request.
 - Requests begin in the order given, so a budget ends at the same place every time.
 - When one fails for good, no other is begun, those in flight are finished and kept, and then
   the error is raised.
-- Memory grows with the number of requests by their keys only, not by their text.
+- Memory grows with the number of requests by half a key each, not by their text.
 """
 
 import asyncio
@@ -112,7 +113,7 @@ class _Asking:
         self._usage = Usage()
         self._repeats: dict[str, list[int]] = {}
         """By key of a request in flight: places of the same request."""
-        self._answered: set[str] = set()
+        self._answered: set[bytes] = set()
         self._failure: SftaError | None = None
 
     async def finish(self) -> Usage:
@@ -126,19 +127,34 @@ class _Asking:
         return self._usage
 
     async def _work(self) -> None:
-        while (begun := await self._begin()) is not None:
-            place, request, key = begun
-            most = self._teacher.most(request)
-            try:
-                reply = await self._teacher.ask(request)
-                # On another thread: the disk must not keep the others waiting.
-                await asyncio.to_thread(self._replies.put, key, reply)
-            except SftaError as error:
-                self._failure = self._failure or error
-                self._teacher.stop()
-                self._gate.settle(most, Tokens())
-                return
+        # One write at a time for each request in flight, so that a slow disk is not outrun.
+        async with asyncio.TaskGroup() as writing:
+            write: asyncio.Task[None] | None = None
+            while (begun := await self._begin()) is not None:
+                place, request, key = begun
+                most = self._teacher.most(request)
+                try:
+                    reply = await self._teacher.ask(request)
+                except SftaError as error:
+                    self._fail(error, most)
+                    return
+                if write is not None:
+                    await write
+                write = writing.create_task(self._keep(place, key, reply, most))
+
+    async def _keep(self, place: int, key: str, reply: Reply, most: Tokens) -> None:
+        try:
+            # On another thread: the disk must not keep the others waiting.
+            await asyncio.to_thread(self._replies.put, key, reply)
+        except SftaError as error:
+            self._fail(error, most)
+        else:
             self._settle(place, key, reply, most)
+
+    def _fail(self, error: SftaError, most: Tokens) -> None:
+        self._failure = self._failure or error
+        self._teacher.stop()
+        self._gate.settle(most, Tokens())
 
     async def _begin(self) -> tuple[int, Request, str] | None:
         """The next request that has no reply yet; those that have one are handed on."""
@@ -164,7 +180,7 @@ class _Asking:
         if key in self._repeats:
             self._repeats[key].append(place)
             return True
-        if key in self._answered and (kept := self._replies.get(key)) is not None:
+        if _half(key) in self._answered and (kept := self._replies.get(key)) is not None:
             self._repeat(place, kept)
             return True
         return False
@@ -172,7 +188,7 @@ class _Asking:
     def _settle(self, place: int, key: str, reply: Reply, most: Tokens) -> None:
         self._gate.settle(most, Tokens(reply.prompt_tokens, reply.completion_tokens))
         self._hand_on(place, reply)
-        self._answered.add(key)
+        self._answered.add(_half(key))
         for repeat in self._repeats.pop(key):
             self._repeat(repeat, reply)
 
@@ -185,3 +201,8 @@ class _Asking:
         self._usage.repeated += 1
         self._use(place, replace(reply, cached=True))
         self._progress.advance()
+
+
+def _half(key: str) -> bytes:
+    """As much of a digest as tells billions of requests apart."""
+    return bytes.fromhex(key[:32])

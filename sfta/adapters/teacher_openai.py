@@ -15,7 +15,7 @@ import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -122,7 +122,7 @@ class EndpointTeacher:
         self._identity: Identity | None = None
         self._dialect = Dialect()
         self._pace: Pace | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._idle: list[httpx.AsyncClient] = []
         self.concurrency = endpoint.concurrency
         self.retries = 0
 
@@ -143,19 +143,23 @@ class EndpointTeacher:
             ConfigError: the key's variable is not set.
             MissingDependencyError: azure-identity is needed and not installed.
         """
-        endpoint, width = self._endpoint, self.concurrency
+        endpoint = self._endpoint
         self._identity = _identity(endpoint)
         self._pace = Pace(
             self._clock,
             requests_per_minute=endpoint.requests_per_minute,
             tokens_per_minute=endpoint.tokens_per_minute,
         )
-        async with httpx.AsyncClient(
-            timeout=endpoint.timeout_seconds,
-            verify=_trusted(),
-            limits=httpx.Limits(max_connections=width, max_keepalive_connections=width),
-        ) as self._client:
+        # A client for each: for every request httpx looks at all connections of its client.
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        async with AsyncExitStack() as stack:
+            for _ in range(self.concurrency):
+                client = httpx.AsyncClient(
+                    timeout=endpoint.timeout_seconds, verify=_trusted(), limits=one
+                )
+                self._idle.append(await stack.enter_async_context(client))
             yield
+        self._idle.clear()
 
     def stop(self) -> None:
         """End the waits for a retry and for a turn."""
@@ -236,14 +240,16 @@ class EndpointTeacher:
                 self._dialect = other
 
     async def _send(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> _Answer:
-        if self._client is None:
-            raise ToolError("the teacher is not opened")
         url, content = self._endpoint.url("chat/completions"), bytearray()
-        async with self._client.stream("POST", url, json=body, headers=headers) as answer:
-            async for block in answer.aiter_bytes():
-                content += block
-                if len(content) > _MOST_BYTES:
-                    raise httpx.ReadError("the reply is longer than any completion")
+        client = self._idle.pop()
+        try:
+            async with client.stream("POST", url, json=body, headers=headers) as answer:
+                async for block in answer.aiter_bytes():
+                    content += block
+                    if len(content) > _MOST_BYTES:
+                        raise httpx.ReadError("the reply is longer than any completion")
+        finally:
+            self._idle.append(client)
         return _Answer(answer.status_code, answer.headers, bytes(content))
 
     def _body(self, messages: Messages) -> dict[str, Any]:

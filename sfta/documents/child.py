@@ -42,7 +42,7 @@ def main() -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     path, options = Path(job["path"]), ParseOptions.from_json(job["options"])
-    options = replace(options, ocr=replace(options.ocr, beats=job["beats"]))
+    options = replace(options, ocr=replace(options.ocr, beats=job["beats"], kept=job["kept"]))
     _warm_up(path)
     _limit(job["memory_bytes"], job["seconds"])
     write_durably(Path(job["out"]), canonical_json(_result(path, job["name"], options)))

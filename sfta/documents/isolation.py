@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ from sfta.documents.parse import ParseOptions
 _KEPT = ("PATH", "LANG", "TMPDIR", "TESSDATA_PREFIX")
 _STDERR_BYTES = 4096
 _GRACE_SECONDS = 5
+_LINE_EVERY_SECONDS = 30.0
+log = logging.getLogger("sfta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,21 @@ def parse_isolated(
 def parse_to(path: Path, name: str, out: Path, options: ParseOptions, limits: Limits) -> Path:
     """As `parse_isolated`, but give back `out`, which `read_result` reads.
 
+    Pages that were read by OCR are kept beside `out` until it is there: after an interruption
+    they are not read again.
+
     Raises:
         UnreadableError: the file ran over a limit or ended the process.
     """
     if not out.exists():
+        kept = out.resolve().with_suffix(".pages")
+        kept.mkdir(exist_ok=True)
         job = {
             "path": str(path.resolve()),
             "name": name,
             "out": str(out.resolve()),
             "beats": str(out.resolve().with_suffix(".beats")),
+            "kept": str(kept),
             "options": options.to_json(),
             "memory_bytes": limits.memory_bytes,
             "seconds": limits.seconds,
@@ -64,6 +74,7 @@ def parse_to(path: Path, name: str, out: Path, options: ParseOptions, limits: Li
             _run(job, limits.seconds, options.ocr.page_seconds)
         finally:
             Path(str(job["beats"])).unlink(missing_ok=True)
+        shutil.rmtree(kept)
     return out
 
 
@@ -113,17 +124,21 @@ def _wait(
     child: subprocess.Popen[bytes], job: dict[str, Any], seconds: float, page_seconds: int
 ) -> int:
     """Exit status of the child; each page that it has begun to read by OCR earns more time."""
-    started = time.monotonic()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.communicate(json.dumps(job).encode(), timeout=seconds)
+    started, told = time.monotonic(), 0
+    if child.stdin:
+        with contextlib.suppress(BrokenPipeError), child.stdin as stream:
+            stream.write(json.dumps(job).encode())
     while child.poll() is None:
         beats = Path(job["beats"])
         pages = beats.stat().st_size if beats.exists() else 0
         left = started + seconds + pages * page_seconds * WALL_FACTOR - time.monotonic()
         if left <= 0:
             raise subprocess.TimeoutExpired(child.args, seconds)
+        if pages > told + 1:
+            log.info("%s: %d pages read by OCR", job["name"], pages - 1)
+            told = pages - 1
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=left)
+            child.wait(timeout=min(left, _LINE_EVERY_SECONDS))
     return child.returncode
 
 

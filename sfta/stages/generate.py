@@ -260,7 +260,7 @@ STAGE: Stage[Recipe] = Stage(
     makes="dataset",
     sections=("name", "seed", "retrieval", "prompt", "generate", "card"),
     run=run,
-    revision=8,
+    revision=9,
     external=_external,
     check=_problems,
 )

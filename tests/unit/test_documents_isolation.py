@@ -9,6 +9,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pretended_tesseract import PROSE, Pretended, saved, sheet
 from sfta.documents import isolation
 from sfta.documents.document import (
     CODES,
@@ -20,6 +21,8 @@ from sfta.documents.document import (
     document_id,
 )
 from sfta.documents.isolation import Limits, parse_isolated
+from sfta.documents.ocr.setting import Ocr
+from sfta.documents.ocr.tesseract import find_engine
 from sfta.documents.parse import ParseOptions
 
 OPTIONS = ParseOptions()
@@ -153,7 +156,7 @@ def test_the_child_gets_no_secrets(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("pages", [0, 1, 3])
 def test_each_page_under_ocr_earns_time_for_the_file(tmp_path, pages):
-    job = {"beats": str(tmp_path / "beats")}
+    job = {"beats": str(tmp_path / "beats"), "name": "scan.pdf"}
     if pages:
         Path(job["beats"]).write_bytes(b"." * pages)
     sleep = ["sleep", "1.5" if pages else "600"]
@@ -166,6 +169,35 @@ def test_each_page_under_ocr_earns_time_for_the_file(tmp_path, pages):
                     isolation._wait(child, job, 0.2, page_seconds=60)
         finally:
             child.kill()
+
+
+def test_a_long_scan_says_how_far_it_is(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(isolation, "_LINE_EVERY_SECONDS", 0.05)
+    job = {"beats": str(tmp_path / "beats"), "name": "scan.pdf"}
+    Path(job["beats"]).write_bytes(b"." * 8)
+    with (
+        caplog.at_level("INFO", logger="sfta"),
+        subprocess.Popen(["sleep", "0.3"], stdin=subprocess.PIPE) as child,
+    ):
+        isolation._wait(child, job, 60, page_seconds=60)
+    assert caplog.messages == ["scan.pdf: 7 pages read by OCR"]
+
+
+def test_pages_read_before_an_interruption_are_not_read_again(tmp_path, monkeypatch):
+    program = Pretended(tmp_path, monkeypatch)
+    ocr = Ocr("auto", engine=str(find_engine(("eng",))))
+    options = ParseOptions(ocr=ocr)
+    pages = [sheet([line]) for line in PROSE]
+    raw = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    program.write(extra=f"test $(wc -l < {tmp_path}/runs) -lt 4 || kill -9 $PPID")
+    with pytest.raises(UnreadableError) as error:
+        run(tmp_path, raw, "scan.tif", options=options)
+    assert error.value.code == "crashed"
+    assert len(program.runs) == 4
+    program.write()
+    assert len(run(tmp_path, raw, "scan.tif", options=options).pages) == 4
+    assert len(program.runs) == 5
+    assert not (tmp_path / "result.pages").exists()
 
 
 def test_what_the_child_started_ends_with_it(tmp_path, monkeypatch):

@@ -55,6 +55,7 @@ def test_subject_and_verb_are_found(sentence, subject, verb):
         "Leaks, new noises, and discoloured paint.",
         "First test the drains.",
         "Both temperatures and the oil pressure.",
+        "1868 and is the state's first university.",
         "",
         "Stop",
     ],

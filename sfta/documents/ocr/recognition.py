@@ -21,11 +21,13 @@ from sfta.documents.ocr.setting import LOW_CONFIDENCE, Ocr
 from sfta.documents.ocr.tesseract import (
     ORIENTATION,
     PageTimeoutError,
+    answer_key,
     run_tesseract,
 )
 from sfta.documents.pdf.glyphs import PrintedPage, TextLine, Word
 from sfta.documents.spelling import clean
 from sfta_edge.errors import ToolError
+from sfta_edge.manifest import write_durably
 
 _SURE = 80.0
 """A page that was read with less confidence may lie on its side."""
@@ -121,8 +123,16 @@ class _Reader:
         return int(turn[1]) % 360
 
     def _run(self, image: Image.Image, mode: str) -> str:
-        left = self._ocr.page_seconds - (_spent() - self._before)
-        return run_tesseract(image, self._dpi, self._ocr.languages, mode, left)
+        ocr, kept = self._ocr, None
+        if ocr.kept:
+            kept = Path(ocr.kept) / answer_key(image, self._dpi, ocr.languages, mode)
+            if kept.exists():
+                return kept.read_text(encoding="utf-8")
+        left = ocr.page_seconds - (_spent() - self._before)
+        said = run_tesseract(image, self._dpi, ocr.languages, mode, left)
+        if kept:
+            write_durably(kept, said.encode())
+        return said
 
 
 def read_picture(

@@ -33,6 +33,9 @@ class Ocr:
     """What there is to install, where the engine is wanted and not there."""
     beats: str = ""
     """A file that grows by one byte for each page begun: more pages may take more time."""
+    kept: str = ""
+    """A folder for what the engine said, page by page: a run that was interrupted in the middle
+    of a long scan does not read its first pages again."""
 
     @property
     def works(self) -> bool:

@@ -156,6 +156,12 @@ def run_tesseract(
     return said.decode(errors="replace")
 
 
+def answer_key(image: Image.Image, dpi: int, languages: Sequence[str], mode: str) -> str:
+    """Digest of all that decides what one program says about a picture."""
+    asked = f"{_command(dpi, languages, mode)} {image.size}".encode()
+    return hashlib.sha256(asked + image.tobytes()).hexdigest()
+
+
 def _limit(process: int, cpu_seconds: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     # The limit of the process that calls is inherited, and must not be raised.

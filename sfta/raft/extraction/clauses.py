@@ -106,6 +106,8 @@ def analyse(sentence: str) -> Clause | None:
     at = finite_verb(tokens)
     if at is None or at == 0 or not is_noun_phrase(tokens[:at]):
         return None
+    if tokens[at - 1].lower() in ("and", "or"):  # the subject stands before a break of pages
+        return None
     subject = " ".join(tokens[:at])
     first = tokens[at]
     if first in AUXILIARIES:

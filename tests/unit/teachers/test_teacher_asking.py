@@ -1,6 +1,7 @@
 """Asking for many replies: in order, at once, each paid for once, within a budget."""
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -109,6 +110,36 @@ def test_a_reply_is_on_disk_before_it_is_used(tmp_path):
         lambda _, reply: seen.append(folder.get(reply_key(["fake", reply.text[-1]]))),
     )  # fmt: skip
     assert sorted(kept.text[-1] for kept in seen) == ["a", "b", "c"]
+
+
+def test_the_next_request_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+    teacher, written = FakeTeacher(concurrency=1), threading.Event()
+    teacher.until = {"b": lambda: written.set() or True}
+    put = ReplyFolder.put
+
+    def slow(folder, key, reply):
+        assert written.wait(60) or reply.text != "reply to a"
+        put(folder, key, reply)
+
+    monkeypatch.setattr(ReplyFolder, "put", slow)
+    replies, _ = run(teacher, tmp_path, ["a", "b"])
+    assert [reply.text for reply in replies] == ["reply to a", "reply to b"]
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_begins_nothing_more(tmp_path, monkeypatch):
+    put = ReplyFolder.put
+
+    def full(folder, key, reply):
+        if reply.text == "reply to t3":
+            raise SftaError("no space left")
+        put(folder, key, reply)
+
+    monkeypatch.setattr(ReplyFolder, "put", full)
+    teacher = FakeTeacher(concurrency=1)
+    with pytest.raises(SftaError, match="no space left"):
+        run(teacher, tmp_path, [f"t{n}" for n in range(30)])
+    assert teacher.asked[:4] == ["t0", "t1", "t2", "t3"]
+    assert len(teacher.asked) <= 5
 
 
 def test_a_failure_begins_nothing_more_and_keeps_what_is_in_flight(tmp_path):
