@@ -80,6 +80,16 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _the_test_is_not_taught(self) -> Self:
+        taught, measured = getattr(self.generate.teacher, "file", None), self.evaluate.questions
+        if taught and measured and normpath(taught) == normpath(measured):
+            raise ValueError(
+                "generate.teacher.file must be another file than evaluate.questions: a model "
+                "knows the answers to what it was taught"
+            )
+        return self
+
     @property
     def root(self) -> Path:
         """Folder that relative paths start at: the recipe file's own."""

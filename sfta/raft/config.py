@@ -78,8 +78,18 @@ class ExtractiveTeacher(Section):
     or of two."""
 
 
+class WrittenTeacher(Section):
+    """People: questions with their answers that somebody has written about the documents."""
+
+    kind: Literal["written"]
+    file: Text
+    """Records with `question` and `answers`, at best with `quotes` or `oracle_pages`; relative
+    paths start at the recipe's folder. See docs/how-to/own-questions.md."""
+
+
 TeacherConfig = Annotated[
-    ExtractiveTeacher | OpenAITeacher | GgufTeacher, Field(discriminator="kind")
+    ExtractiveTeacher | WrittenTeacher | OpenAITeacher | GgufTeacher,
+    Field(discriminator="kind"),
 ]
 
 

@@ -12,7 +12,7 @@ from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.raft.candidate import Candidate, Funnel, Rejected
 from sfta.raft.card import is_refusal
-from sfta.raft.config import ExtractiveTeacher
+from sfta.raft.config import ExtractiveTeacher, WrittenTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
 from sfta.raft.dataset import Checks, Judge, Search, Setting, add_rejected, build_rows
@@ -32,6 +32,7 @@ from sfta.stages.judging import judge_of
 from sfta.stages.stepwise import stepwise_candidates
 from sfta.stages.target import target_file, target_problems, target_questions
 from sfta.stages.teachers import teacher_content, teacher_problems
+from sfta.stages.written import candidates_of_people, written_file, written_problems
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import sha256_file
 
@@ -83,6 +84,10 @@ def _candidates(
         found, lost = extractive_candidates(chunks, teacher, job.recipe.seed)
         add_rejected(funnel, lost)
         return found
+    if isinstance(teacher, WrittenTeacher):
+        documents = source_documents(job.inputs["corpus"].file("documents.jsonl"))
+        path = job.recipe.root / teacher.file
+        return candidates_of_people(path, chunks, documents, funnel)
     if job.recipe.generate.questions.answered == "separately":
         return stepwise_candidates(chunks, job.recipe, teacher, job.runtime, funnel)
     return written_candidates(chunks, job.recipe, job.runtime, funnel)
@@ -240,6 +245,7 @@ def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
             found += f"generate.rejections: {error}".split("\n")
     found += teacher_problems(recipe, runtime)
     found += target_problems(recipe)
+    found += written_problems(recipe)
     if recipe.generate.judge.model is not None:
         found += endpoint_problems(recipe.generate.judge)
     return found
@@ -248,7 +254,9 @@ def _problems(recipe: Recipe, runtime: Runtime) -> list[str]:
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
     """What a person turned away is part of what comes out, and so is a local teacher."""
     path, found = _rejections(recipe), teacher_content(recipe)
-    for name, file in (("rejections", path), ("target", target_file(recipe))):
+    for name, file in (
+        ("rejections", path), ("target", target_file(recipe)), ("written", written_file(recipe)),
+    ):  # fmt: skip
         if file is not None and file.is_file():
             found[name] = sha256_file(file)[0]
     return found

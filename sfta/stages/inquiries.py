@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sfta.core.stage import Runtime
 from sfta.raft import asking, teaching
 from sfta.raft.candidate import Candidate, Funnel, Rejected
-from sfta.raft.config import ExtractiveTeacher, GenerateConfig
+from sfta.raft.config import ExtractiveTeacher, GenerateConfig, WrittenTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.dataset import add_rejected
 from sfta.raft.filters import unreadable_reply
@@ -209,7 +209,7 @@ def asking_order(chunks: Sequence[CorpusChunk], seed: int) -> list[CorpusChunk]:
 def inquiries(chunks: Sequence[CorpusChunk], recipe: Recipe) -> list[Inquiry]:
     """What the teacher is asked, one for each chunk, in the order of the asking."""
     config, teacher = recipe.generate, recipe.generate.teacher
-    if isinstance(teacher, ExtractiveTeacher):
+    if isinstance(teacher, ExtractiveTeacher | WrittenTeacher):
         return []
     plans: dict[str, asking.Plan] = {}
     if config.questions.kinds:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, select
-from sfta.raft.config import ExtractiveTeacher, GenerateConfig
+from sfta.raft.config import ExtractiveTeacher, GenerateConfig, WrittenTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.teacher_config import ModelTeacher
 from sfta.recipe import Recipe
@@ -85,8 +85,8 @@ def estimate_asking(recipe: Recipe, corpus: Artifact, cache: Path) -> Estimate:
     """Count the requests; estimate tokens from replies on disk, or from lengths."""
     chunks = read_chunks(corpus.file("chunks.jsonl"))
     teacher = recipe.generate.teacher
-    if isinstance(teacher, ExtractiveTeacher):
-        return Estimate("extractive", len(chunks))
+    if isinstance(teacher, ExtractiveTeacher | WrittenTeacher):
+        return Estimate(teacher.kind, len(chunks))
     # Loaded here: rules need none of it.
     from sfta.adapters.teacher_budget import Tokens
     from sfta.adapters.teacher_replies import reply_key
