@@ -232,7 +232,7 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=6,
+    revision=7,
     external=_external,
     check=_check,
 )

@@ -71,7 +71,13 @@ def pack_attention(
 
     Without a pack, off the CPU, or where the model wants more than plain attention, by the mask. It
     goes along with a pack too: a model that does not hand the pack on is right all the same.
+    Layers that see a window only, as every model of the Gemma family has, see that much of their
+    own row: a mask that is given whole is not narrowed by transformers.
     """
+    window, places = others.get("sliding_window"), others.get("position_ids")
+    if window and attention_mask is not None and places is not None and query.shape[2] > window:
+        near = places[:, None, :, None] - places[:, None, None, :] < window
+        attention_mask, pack = attention_mask & near, None
     special = any(
         others.get(name) is not None for name in ("softcap", "s_aux", "position_bias")
     )
