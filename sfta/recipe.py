@@ -13,7 +13,7 @@ from sfta.evaluation.config import EvaluateConfig
 from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
 from sfta.raft.intake.config import DatasetConfig
 from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig
-from sfta.training.config import ModelConfig, TrainConfig
+from sfta.training.config import ModelConfig, TrackConfig, TrainConfig
 
 
 class Recipe(Section):
@@ -43,6 +43,8 @@ class Recipe(Section):
     """What the data card says of rights and limits."""
     train: TrainConfig = TrainConfig()
     """How the model learns."""
+    track: TrackConfig = TrackConfig()
+    """Where the figures of a training are shown."""
     merge: MergeConfig = MergeConfig()
     """How the adapter becomes part of the model."""
     export: ExportConfig = ExportConfig()

@@ -3,15 +3,18 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
 from sfta.adapters.contract import make_contract
+from sfta.adapters.trackers import ALWAYS, tracker_problems, tracking
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.watched_answers import Beside, answering
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
@@ -31,8 +34,8 @@ def run(job: Job[Recipe]) -> Metrics:
     contract = make_contract(tokenizer, recipe.prompt)
     (job.out / PROMPT_FILE).write_bytes(contract.to_bytes())
 
-    packs, figures = {}, {}
-    for split, rows in _encoded(job, contract, hub.hf_tokenize(tokenizer)).items():
+    packs, figures, encoded = {}, {}, _encoded(job, contract, hub.hf_tokenize(tokenizer))
+    for split, rows in encoded.items():
         fit, long = encoding.within_length(
             rows,
             context_tokens=recipe.train.context_tokens,
@@ -47,7 +50,10 @@ def run(job: Job[Recipe]) -> Metrics:
         figures[f"{split}_rows"] = len(fit)
         figures[f"{split}_rows_too_long"] = len(long)
         _write_lines(job.out / f"too_long_{split}.jsonl", [{"id": row.id} for row in long])
-    return figures | _fit(job, base, packs)
+    beside = answering(job, contract, hub.hf_tokenize(tokenizer), tokenizer.decode)
+    run_name = job.work.name
+    with tracking(job.runtime.runs / "tracked", run_name, recipe.track.project):
+        return figures | _fit(job, base, packs, beside)
 
 
 def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> dict[str, Any]:
@@ -70,11 +76,11 @@ def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> 
     }
 
 
-def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
+def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | None) -> Metrics:
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training import trainer, watching
     from sfta.training.best import Best
-    from sfta.training.memory import check_memory
+    from sfta.training.memory import GIB, check_memory, peak_memory
     from sfta.training.model import choose_precision, save_weights
 
     config = job.recipe.train
@@ -84,7 +90,8 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
     needed = check_memory(base, config, precision, every, plan.packs_per_batch)
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
-    loop = _trained(job, base, packs, precision, plan)
+    loop = _trained(_Fitting(job, base, packs, precision, plan, beside))
+    speed = loop.watch.tokens_per_second
     if watching.last_validation(loop.state.log_history) is None:
         loop.evaluate()
     step = Best(job.work, None).restore(loop.model) if config.keep == "best" else None
@@ -104,34 +111,46 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any]) -> Metrics:
         "kept_step": kept["step"],
         "validation_loss": round(kept["eval_loss"], 4),
         "validation_token_accuracy": round(kept["eval_token_accuracy"], 4),
+        "tokens_per_second": round(speed, 1),
+        "peak_memory_gib": round(peak_memory(loop.model) / GIB, 2),
+        "memory_foreseen_gib": round(needed.total / GIB, 2) if needed else None,
     }
 
 
-def _trained(
-    job: Job[Recipe], base: Path, packs: dict[str, Any], precision: Any, plan: Any
-) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """What one training is made of."""
+
+    job: Job[Recipe]
+    base: Path
+    packs: dict[str, Any]
+    precision: Any
+    plan: Any
+    beside: Beside | None
+
+
+def _trained(fitting: _Fitting) -> Any:
     """The trainer at the end of its run; micro-batches that do not fit are made smaller."""
     import torch
 
     while True:
         try:
-            return _run_loop(job, base, packs, precision, plan)
+            return _run_loop(fitting)
         except torch.OutOfMemoryError as error:
-            if not plan.halve():
+            if not fitting.plan.halve():
                 raise ConfigError(
                     "the GPU's memory does not hold one pack",
                     hint="Set train.activation_checkpointing: true, or lower "
                     "generate.context.rows_per_context or train.context_tokens.",
                 ) from error
         log.warning(
-            "train: out of memory; going on with %d packs at once", plan.packs_per_batch
+            "train: out of memory; going on with %d packs at once",
+            fitting.plan.packs_per_batch,
         )
         torch.cuda.empty_cache()
 
 
-def _run_loop(
-    job: Job[Recipe], base: Path, packs: dict[str, Any], precision: Any, plan: Any
-) -> Any:
+def _run_loop(fitting: _Fitting) -> Any:
     """Train from the last checkpoint, or from the beginning, to the end."""
     from peft.helpers import disable_input_dtype_casting
     from transformers import PrinterCallback
@@ -140,23 +159,31 @@ def _run_loop(
     from sfta.training.best import Best
     from sfta.training.model import load_student
 
-    config, best = job.recipe.train, Best(job.work, job.recipe.train.early_stopping)
+    job, config, precision = fitting.job, fitting.job.recipe.train, fitting.precision
+    best = Best(job.work, config.early_stopping)
     model = load_student(
-        base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
+        fitting.base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
     )
-    with task("train", plan.steps) as progress:
+    with task("train", fitting.plan.steps) as progress:
         loop = trainer.PackTrainer(
             model=model,
             args=trainer.training_arguments(
-                config, precision, job.work / "checkpoints", seed=job.recipe.seed, plan=plan
+                config,
+                precision,
+                job.work / "checkpoints",
+                seed=job.recipe.seed,
+                plan=fitting.plan,
+                shown=_shown(job),
             ),
             data_collator=partial(trainer.collate, refusal_weight=config.refusal_weight),
-            train_dataset=trainer.PackData(packs["train"]),
-            eval_dataset=trainer.PackData(packs["validation"]),
-            callbacks=[
-                watching.Watch(progress, checkpoint_seconds=config.checkpoint_minutes * 60),
-            ],
+            train_dataset=trainer.PackData(fitting.packs["train"]),
+            eval_dataset=trainer.PackData(fitting.packs["validation"]),
         )
+        loop.beside = fitting.beside
+        loop.watch = watching.Watch(
+            progress, loop, checkpoint_seconds=config.checkpoint_minutes * 60
+        )
+        loop.add_callback(loop.watch)
         if config.keep == "best" or config.early_stopping is not None:
             loop.add_callback(best)
         loop.remove_callback(PrinterCallback)  # progress has a line of its own
@@ -167,6 +194,13 @@ def _run_loop(
         with disable_input_dtype_casting(model, active=precision.name != "float32"):
             loop.train(resume_from_checkpoint=str(resume) if resume else None)
     return loop
+
+
+def _shown(job: Job[Recipe]) -> Any:
+    from sfta.training.trainer import Shown
+
+    track = job.recipe.track
+    return Shown((ALWAYS, *track.to), job.work.name, track.project)
 
 
 def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str, Any]) -> None:
@@ -215,6 +249,8 @@ def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG0
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
+    if missing := tracker_problems(recipe.track.to):
+        return missing
     start = _start(recipe)
     if start is None:
         return []

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from sfta.core.config import Section
 
@@ -36,6 +36,17 @@ class LoraSettings(Section):
     rank_stabilized: bool = False
     """Scale the update by alpha / sqrt(rank) instead of alpha / rank (arXiv 2312.03732): for
     ranks of 64 and more."""
+
+
+class TrackConfig(Section):
+    """Where the figures of a training are shown while it runs. It changes no result."""
+
+    to: list[Literal["mlflow", "wandb", "trackio"]] = []
+    """Trackers beside TensorBoard, which is always written to `runs/tracked/tensorboard`. Each is a
+    package of its own. They write to files below `runs/tracked` unless their own variables, such as
+    MLFLOW_TRACKING_URI or WANDB_MODE, say otherwise."""
+    project: str = "sfta"
+    """What the trackers file the run under."""
 
 
 class TrainConfig(Section):
@@ -77,6 +88,9 @@ class TrainConfig(Section):
     activation_checkpointing: bool = False
     """Keep less for the backward pass and compute it again: a third more time, a fraction of the
     memory."""
+    answers: NonNegativeInt = 0
+    """Validation rows that are answered at every validation, and scored as `evaluate` scores them:
+    token F1, valid quotes, right refusals. 20 say early whether a model reads; they take time."""
     validations: PositiveInt = 6
     """How often the validation loss is measured, the last time at the end."""
     keep: Literal["best", "last"] = "best"

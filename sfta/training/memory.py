@@ -5,6 +5,7 @@ one micro-batch leaves for the backward pass. Tests and docs/log.md say how near
 """
 
 import json
+import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,13 @@ def available(device: str) -> float:
         except (OSError, ValueError):
             continue
     return free
+
+
+def peak_memory(model: Any) -> float:
+    """Most bytes that this process has held: on the GPU, if the model is there."""
+    if model.device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(model.device))
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def check_memory(

@@ -7,7 +7,8 @@ an answer's tokens, and the model would learn to refuse.
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ COMPLETE = "complete"
 _NOT_SHOWN = ("targets", "weights")
 Batch = dict[str, Any]
 """Tensors by name, and under `pack` the shape of a pack that is alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where figures are shown while training runs."""
+
+    trackers: tuple[str, ...]
+    """As transformers names them."""
+    run: str
+    project: str
+
+
+NOWHERE = Shown((), "train", "sfta")
 
 
 class PackData(Dataset[Pack]):
@@ -67,6 +81,12 @@ class PackTrainer(Trainer):
     """Trainer whose batches are packs."""
 
     model_accepts_loss_kwargs: bool
+    tokens = 0
+    """Read in training so far, those of contexts once."""
+    watch: Any = None
+    """What shows progress, and knows how fast it is."""
+    beside: Callable[[Any], dict[str, float]] | None = None
+    """Further figures of a validation, measured on the model."""
 
     def compute_loss(
         self,
@@ -76,6 +96,7 @@ class PackTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Weighted token sum over the step's weight; see the module's text."""
+        self.tokens += inputs["input_ids"].numel()
         total, logits = weighted_loss(model, inputs)
         scale = inputs["weights"].sum() if num_items_in_batch is None else num_items_in_batch
         loss = total / scale
@@ -125,6 +146,11 @@ class PackTrainer(Trainer):
             f"{metric_key_prefix}_perplexity": math.exp(min(loss / weight, 50.0)),
             f"{metric_key_prefix}_token_accuracy": correct / tokens,
         }
+        if self.beside is not None:
+            # Only the outermost `forward` computes in the format of training by itself.
+            with self.accelerator.autocast():
+                found = self.beside(model)
+            figures |= {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, figures
@@ -152,7 +178,13 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def training_arguments(
-    config: TrainConfig, precision: Precision, folder: Path, *, seed: int, plan: "StepPlan"
+    config: TrainConfig,
+    precision: Precision,
+    folder: Path,
+    *,
+    seed: int,
+    plan: "StepPlan",
+    shown: Shown = NOWHERE,
 ) -> TrainingArguments:
     """Settings of transformers' Trainer."""
     return TrainingArguments(
@@ -177,7 +209,10 @@ def training_arguments(
         eval_steps=math.ceil(plan.steps / config.validations),
         save_strategy="no",
         save_total_limit=2,
-        report_to=[],
+        report_to=list(shown.trackers),
+        run_name=shown.run,
+        project=shown.project,
+        trackio_static_space_id=False,  # None would publish the figures
         remove_unused_columns=False,
         label_names=["targets"],
         dataloader_num_workers=0,

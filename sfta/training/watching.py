@@ -9,20 +9,32 @@ from transformers import TrainerCallback, TrainingArguments
 
 from sfta.core.artifact import sync_tree
 from sfta.core.progress import Task
-from sfta.training.trainer import COMPLETE
+from sfta.training.memory import GIB, peak_memory
+from sfta.training.trainer import COMPLETE, PackTrainer
+
+_KEPT = (
+    *("loss", "learning_rate", "grad_norm", "eval_loss", "eval_perplexity"),
+    *("eval_token_accuracy", "eval_answer_f1", "eval_quotes_valid", "eval_refused_rightly"),
+)
 
 
 class Watch(TrainerCallback):
     """Shows progress and asks for a checkpoint when enough time has passed."""
 
-    def __init__(self, task: Task, *, checkpoint_seconds: float) -> None:
-        self._task = task
+    def __init__(self, task: Task, trainer: PackTrainer, *, checkpoint_seconds: float) -> None:
+        self._task, self._trainer = task, trainer
         self._every = checkpoint_seconds
-        self._saved = time.monotonic()
+        self._begun = self._saved = time.monotonic()
         self._loss = float("nan")
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens read in training, validations and checkpoints included in the time."""
+        return self._trainer.tokens / max(time.monotonic() - self._begun, 1e-9)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Continue the count of a resumed run."""
+        self._begun = time.monotonic()
         self._task.total = state.max_steps
         self._task.advance(state.global_step)
 
@@ -32,7 +44,10 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Count the step; ask for a checkpoint by the clock."""
-        self._task.advance(note=f"loss {self._loss:.3f}")
+        memory = peak_memory(self._trainer.model) / GIB
+        self._task.advance(
+            note=f"loss {self._loss:.3f}, {self.tokens_per_second:.0f} tokens/s, {memory:.1f} GiB"
+        )
         if time.monotonic() - self._saved >= self._every:
             control.should_save = True
 
@@ -46,10 +61,9 @@ class Watch(TrainerCallback):
 
 def history_lines(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The figures of every step and validation, without timings, in order."""
-    kept = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_perplexity")
     lines = []
     for entry in log_history:
-        figures = {k: entry[k] for k in (*kept, "eval_token_accuracy") if k in entry}
+        figures = {k: entry[k] for k in _KEPT if k in entry}
         if figures:
             lines.append({"step": entry["step"], "epoch": entry["epoch"], **figures})
     return lines

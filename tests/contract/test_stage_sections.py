@@ -10,7 +10,9 @@ from sfta.core.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "sfta/stages"
-ALWAYS = {"root"}  # where relative paths start; what is found there is in the key as `external`
+# Where relative paths start: what is found there is in the key as `external`. Where figures are
+# shown: nothing that is made depends on it.
+ALWAYS = {"root", "track"}
 
 
 def declares_stage(path):

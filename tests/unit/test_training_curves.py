@@ -6,6 +6,7 @@ import struct
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from sfta.core.progress import Task
 from sfta.training import watching
@@ -52,9 +53,11 @@ def png_size(path):
     [LOG, LOG[:1], LOG[1:2], []],
     ids=["both", "training only", "validation only", "nothing"],
 )
-def test_curves_are_two_pictures(tmp_path, log):
+def test_curves_are_four_pictures(tmp_path, log):
     draw_curves(history_lines(log), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["loss_epochs.png", "loss_steps.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "gradient_norm.png", "learning_rate.png", "loss_epochs.png", "loss_steps.png",
+    ]  # fmt: skip
     assert png_size(tmp_path / "loss_steps.png") == (720, 420)
 
 
@@ -89,6 +92,9 @@ def clock(monkeypatch):
     return now
 
 
+LOOP = SimpleNamespace(tokens=0, model=SimpleNamespace(device=torch.device("cpu")))
+
+
 def trainer_state(step, most=10):
     return SimpleNamespace(global_step=step, max_steps=most)
 
@@ -107,7 +113,7 @@ def save(watch, folder, step):
 
 
 def test_a_checkpoint_is_asked_for_by_the_clock(clock, tmp_path):
-    watch = Watch(Task("train", 10), checkpoint_seconds=60)
+    watch = Watch(Task("train", 10), LOOP, checkpoint_seconds=60)
     asked = []
     for step in range(1, 7):
         clock.seconds += 25
@@ -124,26 +130,26 @@ def test_a_checkpoint_is_marked_when_it_is_on_the_disk(tmp_path, monkeypatch):
         "sync_tree",
         lambda folder: order.append(sorted(p.name for p in folder.iterdir())),
     )
-    save(Watch(Task("train", 10), checkpoint_seconds=60), tmp_path, 3)
+    save(Watch(Task("train", 10), LOOP, checkpoint_seconds=60), tmp_path, 3)
     assert order == [["model"]]
     assert (tmp_path / "checkpoint-3" / COMPLETE).exists()
 
 
 def test_progress_counts_steps_and_shows_the_loss():
     task = Task("train", None)
-    watch = Watch(task, checkpoint_seconds=60)
+    watch = Watch(task, LOOP, checkpoint_seconds=60)
     watch.on_train_begin(None, trainer_state(4), None)
     assert (task.done, task.total) == (4, 10)  # a resumed run continues the count
     watch.on_log(logs={"loss": 1.25})
     watch.on_log(logs={"eval_loss": 9.0})
     finish_step(watch, 5)
-    assert (task.done, task.note) == (5, "loss 1.250")
+    assert (task.done, task.note.split(", ")[0]) == (5, "loss 1.250")
 
 
 def test_before_the_first_loss_there_is_no_number():
     task = Task("train", 10)
-    finish_step(Watch(task, checkpoint_seconds=60), 1)
-    assert task.note == "loss nan"
+    finish_step(Watch(task, LOOP, checkpoint_seconds=60), 1)
+    assert task.note.startswith("loss nan, ")
 
 
 def test_the_loss_of_a_run_is_the_mean_of_its_last_steps():

@@ -1,6 +1,7 @@
 """The best weights are kept whatever comes after them, and a run that learns no more ends."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -101,5 +102,8 @@ def test_the_stage_keeps_the_best_and_says_of_which_step(training_job):
 
 
 def test_the_stage_stops_early(training_job):
-    one = training_job(epochs=6, learning_rate=0.3, validations=24, early_stopping=2)
-    assert stage.run(one)["steps"] < 24
+    settings = {"epochs": 6, "learning_rate": 0.3, "validations": 30}
+    whole = stage.run(training_job("whole", **settings))
+    shutil.rmtree(training_job("other").work)
+    stopped = stage.run(training_job("stopped", **settings, early_stopping=1))
+    assert stopped["steps"] < whole["steps"]

@@ -8,7 +8,7 @@ import torch
 
 from sfta.stages import train as stage
 from sfta.training import trainer, watching
-from sfta.training.model import choose_precision
+from sfta.training.model import Precision, choose_precision
 from sfta.training.trainer import COMPLETE, StepPlan, last_checkpoint
 from sfta_edge.errors import ConfigError
 
@@ -27,7 +27,9 @@ def test_a_run_learns_and_writes_what_the_next_stages_need(training_job):
     assert sorted(p.name for p in one.out.iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
+        "gradient_norm.png",
         "history.jsonl",
+        "learning_rate.png",
         "loss_epochs.png",
         "loss_steps.png",
         "prompt.json",
@@ -196,6 +198,9 @@ def test_out_of_memory_halves_the_batch_and_goes_on_from_the_checkpoint(
 
     plan = StepPlan.__init__
     monkeypatch.setattr(StepPlan, "__init__", two_at_once)
+    # In 16 bits the sums of one batch and of two differ by what the processor rounds.
+    exact = Precision("float32", "sums are compared", "cpu")
+    monkeypatch.setattr("sfta.training.model.choose_precision", lambda _device: exact)
     settings = {"epochs": 2, "checkpoint_minutes": 1e-9}
     whole = training_job("whole", **settings)
     stage.run(whole)
@@ -208,7 +213,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on_from_the_checkpoint(
     settings = json.loads((cut.out / "settings.json").read_text("utf-8"))
     assert (settings["packs_per_batch"], settings["batches_per_step"]) == (1, 2)
     one, other = ([h["loss"] for h in history(j.out) if "loss" in h] for j in (whole, cut))
-    assert one == pytest.approx(other, rel=1e-3)
+    assert one == pytest.approx(other, rel=1e-4)
 
 
 def test_a_pack_that_does_not_fit_alone_is_an_error_with_what_to_do(training_job, monkeypatch):
