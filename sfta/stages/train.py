@@ -153,11 +153,11 @@ def _trained(fitting: _Fitting) -> Any:
 def _run_loop(fitting: _Fitting) -> Any:
     """Train from the last checkpoint, or from the beginning, to the end."""
     from peft.helpers import disable_input_dtype_casting
-    from transformers import PrinterCallback
 
-    from sfta.training import trainer, watching
     from sfta.training.best import Best
     from sfta.training.model import load_student
+    from sfta.training.trainer import last_checkpoint
+    from sfta.training.watching import Watch
 
     job, config, precision = fitting.job, fitting.job.recipe.train, fitting.precision
     best = Best(job.work, config.early_stopping)
@@ -165,34 +165,40 @@ def _run_loop(fitting: _Fitting) -> Any:
         fitting.base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
     )
     with task("train", fitting.plan.steps) as progress:
-        loop = trainer.PackTrainer(
-            model=model,
-            args=trainer.training_arguments(
-                config,
-                precision,
-                job.work / "checkpoints",
-                seed=job.recipe.seed,
-                plan=fitting.plan,
-                shown=_shown(job),
-            ),
-            data_collator=partial(trainer.collate, refusal_weight=config.refusal_weight),
-            train_dataset=trainer.PackData(fitting.packs["train"]),
-            eval_dataset=trainer.PackData(fitting.packs["validation"]),
-        )
-        loop.beside = fitting.beside
-        loop.watch = watching.Watch(
-            progress, loop, checkpoint_seconds=config.checkpoint_minutes * 60
-        )
+        loop = _loop(fitting, model)
+        loop.watch = Watch(progress, loop, checkpoint_seconds=config.checkpoint_minutes * 60)
         loop.add_callback(loop.watch)
         if config.keep == "best" or config.early_stopping is not None:
             loop.add_callback(best)
-        loop.remove_callback(PrinterCallback)  # progress has a line of its own
-        resume = trainer.last_checkpoint(job.work / "checkpoints")
+        resume = last_checkpoint(job.work / "checkpoints")
         if resume is None:
             best.forget()
         # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
         with disable_input_dtype_casting(model, active=precision.name != "float32"):
             loop.train(resume_from_checkpoint=str(resume) if resume else None)
+    return loop
+
+
+def _loop(fitting: _Fitting, model: Any) -> Any:
+    """The trainer, before its first step."""
+    from transformers import PrinterCallback
+
+    from sfta.training import trainer
+
+    job, config, packs = fitting.job, fitting.job.recipe.train, fitting.packs
+    arguments = trainer.training_arguments(
+        config, fitting.precision, job.work / "checkpoints", seed=job.recipe.seed,
+        plan=fitting.plan, shown=_shown(job),
+    )  # fmt: skip
+    loop = trainer.PackTrainer(
+        model=model,
+        args=arguments,
+        data_collator=partial(trainer.collate, refusal_weight=config.refusal_weight),
+        train_dataset=trainer.PackData(packs["train"]),
+        eval_dataset=trainer.PackData(packs["validation"]),
+    )
+    loop.beside = fitting.beside
+    loop.remove_callback(PrinterCallback)  # progress has a line of its own
     return loop
 
 

@@ -38,6 +38,15 @@ class Shown:
     run: str
     project: str
 
+    def arguments(self) -> dict[str, Any]:
+        """Settings of transformers' Trainer."""
+        return {
+            "report_to": list(self.trackers),
+            "run_name": self.run,
+            "project": self.project,
+            "trackio_static_space_id": False,  # None would publish the figures
+        }
+
 
 NOWHERE = Shown((), "train", "sfta")
 
@@ -209,10 +218,7 @@ def training_arguments(
         eval_steps=math.ceil(plan.steps / config.validations),
         save_strategy="no",
         save_total_limit=2,
-        report_to=list(shown.trackers),
-        run_name=shown.run,
-        project=shown.project,
-        trackio_static_space_id=False,  # None would publish the figures
+        **shown.arguments(),
         remove_unused_columns=False,
         label_names=["targets"],
         dataloader_num_workers=0,
