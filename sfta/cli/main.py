@@ -25,7 +25,8 @@ STAGE_COMMANDS = (
 COMMANDS: tuple[str, ...] = (
     "run",
     *STAGE_COMMANDS,
-    *("init", "show", "plan", "runs", "inspect", "review", "convert", "compare", "keygen"),
+    *("chat", "init", "show", "plan", "runs", "inspect", "review", "convert", "compare"),
+    "keygen",
     "doctor",
 )
 

@@ -135,6 +135,27 @@ def test_a_second_run_reuses_everything(line):
     assert [o["digest"] for o in reused] == [o["digest"] for o in line.outcomes]
 
 
+@pytest.mark.parametrize("model", ["trained", "base", "adapter", "file"])
+def test_a_model_is_tried_by_hand(line, model):
+    (adapter,) = [path.parent for path in line.folder.glob("runs/train/*/adapter_config.json")]
+    (file,) = line.folder.glob("runs/export/*/model-Q8_0.gguf")
+    name = {"adapter": adapter, "file": file}.get(model, model)
+    done = sfta(
+        "chat", "recipe.yaml", "What is the controller?", "--model", name, "--json",
+        cwd=line.folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["question"] == "What is the controller?"
+    assert found["usage"]["prompt_tokens"] > 50
+
+
+def test_what_was_not_trained_is_said_and_not_trained(line):
+    done = sfta("chat", "recipe.yaml", "Why?", "--set", "train.lora.rank=5", cwd=line.folder)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-2].endswith("this recipe has not been trained yet")
+
+
 def test_an_interrupted_run_gives_the_same_rows_as_an_uninterrupted_one(
     line, tmp_path, tiny_base
 ):

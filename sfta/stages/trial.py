@@ -1,0 +1,147 @@
+"""A model tried by hand: the recipe's own, its base, a file or folder, over the recipe's index.
+
+What is not made yet is made as far as it is cheap: documents are read and indexed, an adapter is
+merged and converted. Nothing is trained.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sfta.adapters import hub
+from sfta.adapters.contract import make_contract
+from sfta.core.artifact import Artifact
+from sfta.core.stage import Runtime, plan_stages, run_stages, select
+from sfta.recipe import Recipe
+from sfta.stages.bundle import answer_facts
+from sfta.stages.index import EMBEDDER, KNOWLEDGE
+from sfta.stages.pipeline import stages_of
+from sfta_edge.answer import Answer, Answerer
+from sfta_edge.embedder import Embedder
+from sfta_edge.engine import Engine
+from sfta_edge.errors import ConfigError
+from sfta_edge.prompt import PROMPT_FILE, PromptContract
+from sfta_edge.retriever import Retriever
+from sfta_edge.settings import AnswerSettings
+from sfta_export.content import finished_folder, folder_digest
+from sfta_export.gguf import model_gguf
+from sfta_export.merge import merge
+from sfta_export.quantized_base import QuantizedBase
+
+TRAINED, BASE = "trained", "base"
+
+
+class Asked(Protocol):
+    """What answers a question."""
+
+    def ask(self, question: str) -> Answer:
+        """The answer, with what was found for it."""
+
+
+def index_of(recipe: Recipe, runtime: Runtime) -> Artifact:
+    """The recipe's index, made if it is missing."""
+    return run_stages(select(stages_of(recipe), "index"), recipe, runtime)["index"]
+
+
+@contextmanager
+def open_trial(recipe: Recipe, runtime: Runtime, model: str) -> Iterator[Asked]:
+    """A model with the recipe's index, ready to be asked.
+
+    Args:
+        recipe: names base, documents and prompt.
+        runtime: where the artifacts lie.
+        model: `trained`, `base`, a GGUF file, or a folder: an adapter, or a whole model.
+
+    Raises:
+        ConfigError: there is no such model, or it was not trained yet.
+    """
+    index = index_of(recipe, runtime)
+    file, contract, settings = _model(recipe, runtime, model)
+    with ExitStack() as stack:
+        embedder = stack.enter_context(Embedder(index.file(EMBEDDER)))
+        retriever = stack.enter_context(
+            Retriever(index.file(KNOWLEDGE), embedder, candidates=recipe.retrieval.candidates)
+        )
+        engine = stack.enter_context(
+            Engine(file, context_tokens=recipe.evaluate.context_tokens)
+        )
+        yield Answerer(engine, retriever, contract, settings)
+
+
+def _model(
+    recipe: Recipe, runtime: Runtime, model: str
+) -> tuple[Path, PromptContract, AnswerSettings]:
+    """File, prompt and settings of a model."""
+    scheme = recipe.evaluate.scheme or recipe.export.schemes[0]
+    if model == TRAINED:
+        made = _trained(recipe, runtime)
+        contract = PromptContract.read(made["gguf"].file(PROMPT_FILE))
+        settings = _measured(recipe, runtime) or _plain(recipe)
+        return made["gguf"].file(f"model-{scheme}.gguf"), contract, settings
+    base = hub.resolve_model(recipe.model.base, runtime.cache, root=recipe.root)
+    contract = make_contract(hub.load_tokenizer(base), recipe.prompt)
+    if model == BASE:
+        return model_gguf(base, runtime.cache, scheme), contract, _plain(recipe)
+    path = Path(model)
+    if path.is_file():
+        return path, contract, _plain(recipe)
+    if (path / "adapter_config.json").is_file():
+        path = _merged(base, path, runtime.cache)
+    if not (path / "config.json").is_file():
+        raise ConfigError(
+            f"{model} is no GGUF file, adapter or model folder",
+            hint="Give trained, base, or the path of one.",
+        )
+    return model_gguf(path, runtime.cache, scheme), contract, _plain(recipe)
+
+
+def _trained(recipe: Recipe, runtime: Runtime) -> dict[str, Artifact]:
+    """Everything up to the export; the adapter must be there."""
+    if "adapter" not in _finished(recipe, runtime):
+        raise ConfigError(
+            "this recipe has not been trained yet",
+            hint="Run `sfta train` on it, or try the base with --model base.",
+        )
+    return run_stages(select(stages_of(recipe), "export"), recipe, runtime)
+
+
+def _finished(recipe: Recipe, runtime: Runtime) -> dict[str, Artifact]:
+    """Artifacts of the recipe that are there, by kind."""
+    stages = select(stages_of(recipe), "evaluate")
+    kinds = {stage.name: stage.makes for stage in stages}
+    return {
+        kinds[planned.stage]: Artifact.open(planned.path)
+        for planned in plan_stages(stages, recipe, runtime)
+        if planned.state == "reuse" and planned.path is not None
+    }
+
+
+def _measured(recipe: Recipe, runtime: Runtime) -> AnswerSettings | None:
+    """The settings that the evaluation has fitted, if there was one."""
+    report = _finished(recipe, runtime).get("report")
+    if report is None:
+        return None
+    found = json.loads(report.file("report.json").read_bytes())
+    return AnswerSettings.from_facts(answer_facts(found, recipe.retrieval.candidates))
+
+
+def _merged(base: Path, adapter: Path, cache: Path) -> Path:
+    """The merged model of an adapter, made once for its content."""
+    name = f"{folder_digest(adapter)[:16]}-{folder_digest(base)[:16]}"
+    final = cache.expanduser() / "tried" / name
+    if not final.is_dir():
+        with finished_folder(final) as scratch:
+            merge(base, adapter, scratch, quantized=QuantizedBase.read(adapter))
+    return final
+
+
+def _plain(recipe: Recipe) -> AnswerSettings:
+    """The settings of a model that nothing was fitted for."""
+    return AnswerSettings(
+        top_k=recipe.retrieval.top_k,
+        candidates=recipe.retrieval.candidates,
+        max_tokens=recipe.evaluate.max_answer_tokens,
+        context_tokens=recipe.evaluate.context_tokens,
+    )
