@@ -24,27 +24,30 @@ def tracker_problems(names: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def tracking(folder: Path, run: str, project: str) -> Iterator[None]:
+def tracking(names: Sequence[str], folder: Path, run: str, project: str) -> Iterator[None]:
     """Let trackers write below a folder of this machine, unless the environment says otherwise.
 
     Args:
+        names: the trackers that are used.
         folder: holds what all runs have shown.
         run: name of this one.
         project: what the trackers file it under.
     """
     place = folder.resolve()
     local = {
-        "TENSORBOARD_LOGGING_DIR": str(place / "tensorboard" / run),
-        "MLFLOW_TRACKING_URI": (place / "mlflow").as_uri(),
-        "MLFLOW_ALLOW_FILE_STORE": "true",  # a database would be one more dependency
-        "MLFLOW_EXPERIMENT_NAME": project,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "WANDB_MODE": "offline",
-        "WANDB_DIR": str(place),
-        "WANDB_PROJECT": project,
-        "TRACKIO_DIR": str(place / "trackio"),
+        ALWAYS: {"TENSORBOARD_LOGGING_DIR": str(place / "tensorboard" / run)},
+        "mlflow": {
+            "MLFLOW_TRACKING_URI": (place / "mlflow").as_uri(),
+            "MLFLOW_ALLOW_FILE_STORE": "true",  # a database would be one more dependency
+            "MLFLOW_EXPERIMENT_NAME": project,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        },
+        # Only where it is used: transformers prints a line when it finds the mode.
+        "wandb": {"WANDB_MODE": "offline", "WANDB_DIR": str(place), "WANDB_PROJECT": project},
+        "trackio": {"TRACKIO_DIR": str(place / "trackio")},
     }
-    missing = {name: value for name, value in local.items() if name not in os.environ}
+    wanted = {key: value for name in (ALWAYS, *names) for key, value in local[name].items()}
+    missing = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(missing)
     try:
         yield

@@ -10,10 +10,12 @@ from typing import Any
 
 from sfta.adapters import hub
 from sfta.adapters.contract import make_contract
+from sfta.adapters.model_licence import model_licence
 from sfta.adapters.trackers import ALWAYS, tracker_problems, tracking
 from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.adapter_card import CARD, adapter_card
 from sfta.stages.watched_answers import Beside, answering
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import sha256_file
@@ -51,9 +53,11 @@ def run(job: Job[Recipe]) -> Metrics:
         figures[f"{split}_rows_too_long"] = len(long)
         _write_lines(job.out / f"too_long_{split}.jsonl", [{"id": row.id} for row in long])
     beside = answering(job, contract, hub.hf_tokenize(tokenizer), tokenizer.decode)
-    run_name = job.work.name
-    with tracking(job.runtime.runs / "tracked", run_name, recipe.track.project):
-        return figures | _fit(job, base, packs, beside)
+    track, shown = recipe.track, job.runtime.runs / "tracked"
+    with tracking(track.to, shown, job.work.name, track.project):
+        fitted, history = _fit(job, base, packs, beside)
+    _write_card(job, figures | fitted, history)
+    return figures | fitted
 
 
 def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> dict[str, Any]:
@@ -76,11 +80,13 @@ def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> 
     }
 
 
-def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | None) -> Metrics:
+def _fit(
+    job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | None
+) -> tuple[Metrics, list[dict[str, Any]]]:
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training import trainer, watching
     from sfta.training.best import Best
-    from sfta.training.memory import GIB, check_memory, peak_memory
+    from sfta.training.memory import GIB, check_disk, check_memory, peak_memory
     from sfta.training.model import choose_precision, save_weights
 
     config = job.recipe.train
@@ -88,6 +94,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | N
     plan = trainer.StepPlan(packs["train"], config, device=precision.device)
     every = [*packs["train"], *packs["validation"]]
     needed = check_memory(base, config, precision, every, plan.packs_per_batch)
+    check_disk(job.work, needed)
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
     loop = _trained(_Fitting(job, base, packs, precision, plan, beside))
@@ -103,7 +110,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | N
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
     _write_records(job.out, history, settings)
-    return {
+    found = {
         "steps": loop.state.global_step,
         "packs": len(packs["train"]),
         "trained_parameters": loop.model.num_parameters(only_trainable=True),
@@ -115,6 +122,7 @@ def _fit(job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | N
         "peak_memory_gib": round(peak_memory(loop.model) / GIB, 2),
         "memory_foreseen_gib": round(needed.total / GIB, 2) if needed else None,
     }
+    return found, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,16 @@ def _shown(job: Job[Recipe]) -> Any:
     return Shown((ALWAYS, *track.to), job.work.name, track.project)
 
 
+def _write_card(job: Job[Recipe], metrics: Metrics, history: list[dict[str, Any]]) -> None:
+    base = job.recipe.model.base
+    licence = model_licence(base, job.runtime.cache, root=job.recipe.root)
+    origin = {"Dataset": job.inputs["dataset"].digest}
+    if (start := _start(job.recipe)) is not None:
+        origin["Gone on from the adapter"] = sha256_file(start / _WEIGHTS)[0]
+    card = adapter_card(job.recipe, licence, origin, metrics, history)
+    (job.out / CARD).write_text(card, "utf-8")
+
+
 def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     from sfta.training import curves, watching
 
@@ -224,7 +242,7 @@ def _save_adapter(model: Any, out: Path) -> None:
     model.save_pretrained(out)
     if (quantized := quantized_base(model)) is not None:
         quantized.write(out)
-    (out / "README.md").unlink(missing_ok=True)
+    (out / CARD).unlink(missing_ok=True)  # ours says more
     path = out / "adapter_config.json"
     config = json.loads(path.read_text("utf-8"))
     config["base_model_name_or_path"] = ""

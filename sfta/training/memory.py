@@ -6,6 +6,7 @@ one micro-batch leaves for the backward pass. Tests and docs/log.md say how near
 
 import json
 import resource
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _NOTHING_FITS = (
 )
 _STATE_BYTES = 16  # of a trained number: itself, gradient and two moments, in 32 bits
 _MOMENTS_AND_GRADIENT = 12
+_KEPT_STATES = 3  # the checkpoint that is there, the one that is being written, and the best
 _PROGRAM = {"cpu": 1.0 * GIB, "cuda": 0.8 * GIB}
 _SPARE = 0.95
 _BITS = {"nf4": 4.13, "int8": 8.1}  # of a quantized weight, its scale included
@@ -203,6 +205,23 @@ def check_memory(
         f"training needs {needed}, and {free / GIB:.1f} GiB are free",
         hint=f"This would fit: {' or '.join(fits)}." if fits else _NOTHING_FITS,
     )
+
+
+def check_disk(folder: Path, needed: Memory | None) -> None:
+    """Make sure that two checkpoints and the best weights fit.
+
+    Raises:
+        ConfigError: there is less room where the run is kept.
+    """
+    if needed is None:
+        return
+    wanted, free = _KEPT_STATES * needed.trained, shutil.disk_usage(folder).free
+    if wanted > free:
+        raise ConfigError(
+            f"checkpoints need {wanted / GIB:.1f} GiB, and {free / GIB:.1f} GiB are free in "
+            f"{folder}",
+            hint="Free disk space, or give another folder with --runs.",
+        )
 
 
 def _ways(config: TrainConfig) -> list[tuple[str, TrainConfig]]:

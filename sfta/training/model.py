@@ -74,7 +74,7 @@ def load_student(
     torch.manual_seed(seed)
     options: dict[str, Any] = {}
     if config.method == "qlora":
-        options["quantization_config"] = _quantization(config, precision)
+        options["quantization_config"] = quantization_of(config, precision)
     # Steps of a full training are too small for 16 bits; autocast computes in them all the same.
     model = AutoModelForCausalLM.from_pretrained(
         base,
@@ -118,7 +118,8 @@ def start_problems(folder: Path, settings: LoraSettings) -> list[str]:
     ]
 
 
-def _quantization(config: TrainConfig, precision: Precision) -> BitsAndBytesConfig:
+def quantization_of(config: TrainConfig, precision: Precision) -> BitsAndBytesConfig:
+    """How `qlora` keeps the base, as transformers takes it."""
     if config.quantization == "int8":
         # Without a threshold: which columns are kept apart would depend on what is read.
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)  # type: ignore[no-untyped-call]

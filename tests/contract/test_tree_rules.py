@@ -1,6 +1,7 @@
 """Rules every file of the repository keeps: size, names, words, and enough tests."""
 
 import ast
+import hashlib
 import os
 import re
 import subprocess
@@ -27,6 +28,7 @@ SKIPPED = {
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
 MAX_FILE_BYTES = 1 << 20
+SKILL = "configs/reading/adapter/adapter_model.safetensors"  # decision 0037
 BANNED_NAMES = {"utils", "util", "helpers", "common", "misc", "manager", "base", "types"}
 # Text that belongs to a desk, not to the project.
 DESK = re.compile(
@@ -195,14 +197,20 @@ def test_no_file_is_large():
     large = [
         f"{name(path)}: {path.stat().st_size} bytes"
         for path in FILES
-        if path.stat().st_size > MAX_FILE_BYTES
+        if path.stat().st_size > (20_000_000 if name(path) == SKILL else MAX_FILE_BYTES)
     ]
     assert large == []
 
 
 def test_no_model_index_or_key_lies_in_the_tree():
     suffixes = {".gguf", ".onnx", ".safetensors", ".pt", ".pth", ".sqlite", ".pem", ".pkl"}
-    assert [name(path) for path in FILES if path.suffix in suffixes] == []
+    assert [name(path) for path in FILES if path.suffix in suffixes] == [SKILL]
+
+
+def test_the_weights_that_lie_in_the_tree_have_a_card():
+    text = ((ROOT / SKILL).parent / "README.md").read_text("utf-8")
+    assert hashlib.sha256((ROOT / SKILL).read_bytes()).hexdigest() in text
+    assert "CC BY-SA" in text
 
 
 @pytest.mark.parametrize("words", [DESK, REGISTRY], ids=["desk", "registry"])

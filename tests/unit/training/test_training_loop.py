@@ -25,6 +25,7 @@ def test_a_run_learns_and_writes_what_the_next_stages_need(training_job):
     one = training_job(epochs=4)
     metrics = stage.run(one)
     assert sorted(p.name for p in one.out.iterdir()) == [
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
         "gradient_norm.png",

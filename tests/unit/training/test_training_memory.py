@@ -1,5 +1,8 @@
 """What a training run needs is told before it begins, and what would fit instead."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -7,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from sfta.stages import train as stage
 from sfta.training import memory
 from sfta.training.config import LoraSettings, TrainConfig
-from sfta.training.memory import ModelShape, check_memory, estimate
+from sfta.training.memory import GIB, Memory, ModelShape, check_disk, check_memory, estimate
 from sfta.training.model import Precision
 from sfta.training.packing import Pack
 from sfta.training.rows import EncodedRow
@@ -111,3 +114,15 @@ def test_a_model_with_its_text_settings_inside_is_read(tmp_path):
     text = (tmp_path / "config.json").read_text("utf-8")
     (tmp_path / "config.json").write_text(f'{{"text_config": {text}}}')
     assert ModelShape.read(tmp_path) == plain
+
+
+def test_checkpoints_that_do_not_fit_on_the_disk_are_found_before_training(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * GIB))
+    needed = Memory(weights=GIB, trained=2 * GIB, activations=GIB, program=GIB)
+    with pytest.raises(ConfigError, match=r"need 6\.0 GiB, and 5\.0 GiB are free") as error:
+        check_disk(tmp_path, needed)
+    assert "--runs" in error.value.hint
+    check_disk(tmp_path, replace(needed, trained=GIB))
+    check_disk(tmp_path, None)

@@ -70,7 +70,7 @@ def test_mlflow_writes_to_files_without_a_server(training_job, tmp_path, monkeyp
 def test_nothing_leaves_the_machine_unless_the_environment_says_so(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker.example")
-    with tracking(tmp_path, "train-1", "pumps"):
+    with tracking(["wandb", "mlflow", "trackio"], tmp_path, "train-1", "pumps"):
         assert os.environ["WANDB_MODE"] == "offline"
         assert os.environ["MLFLOW_TRACKING_URI"] == "http://tracker.example"
         assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
@@ -79,9 +79,19 @@ def test_nothing_leaves_the_machine_unless_the_environment_says_so(tmp_path, mon
     assert os.environ["MLFLOW_TRACKING_URI"] == "http://tracker.example"
 
 
+def test_a_tracker_that_nobody_asked_for_is_not_told_anything(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    with tracking([], tmp_path, "train-1", "pumps"):
+        assert "WANDB_MODE" not in os.environ
+        assert "TENSORBOARD_LOGGING_DIR" in os.environ
+
+
 def test_the_environment_is_as_before_after_an_error(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    with pytest.raises(ValueError, match="broken"), tracking(tmp_path, "train-1", "pumps"):
+    with (
+        pytest.raises(ValueError, match="broken"),
+        tracking(["wandb"], tmp_path, "train-1", "pumps"),
+    ):
         raise ValueError("broken")
     assert "WANDB_MODE" not in os.environ
 
