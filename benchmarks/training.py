@@ -121,16 +121,21 @@ def ours(found: Material, folder: Path) -> Arm:
     return Arm(len(found.rows), seconds, held_out_loss(model, found))
 
 
-def plain(found: Material, folder: Path, *, checkpointing: bool) -> Arm:
-    """What a practitioner writes with TRL."""
-    train, precision = found.recipe.train, choose_precision(found.device)
-    texts = [
+def texts_of(found: Material) -> list[dict[str, str]]:
+    """The same rows as prompt and completion."""
+    return [
         {
             "prompt": found.tokenizer.decode([*row.context, *row.question]),
             "completion": found.tokenizer.decode(row.completion[:-1]),
         }
         for row in found.rows
     ]
+
+
+def plain(found: Material, folder: Path, *, checkpointing: bool) -> Arm:
+    """What a practitioner writes with TRL."""
+    train, precision = found.recipe.train, choose_precision(found.device)
+    texts = texts_of(found)
     options: dict[str, Any] = {}
     if train.method == "qlora":
         options["quantization_config"] = quantization_of(train, precision)

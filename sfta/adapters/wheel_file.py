@@ -97,9 +97,6 @@ def pack_edge(folder: Path) -> Path:
         MissingDependencyError: sfta-edge is not installed.
     """
     installed = _installed()
-    stem = f"sfta_edge-{installed.version}"
-    info = f"{stem}.dist-info"
-    members = {name: path.read_bytes() for name, path in edge_sources().items()}
     # A checkout that was built in place has its metadata under the older name.
     metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO")
     entry_points = installed.read_text("entry_points.txt")
@@ -108,6 +105,9 @@ def pack_edge(folder: Path) -> Path:
             "the installation of sfta-edge is incomplete",
             hint="Install it again: `make setup`.",
         )
+    stem = f"sfta_edge-{installed.version}"
+    info = f"{stem}.dist-info"
+    members = {name: path.read_bytes() for name, path in edge_sources().items()}
     members[f"{info}/METADATA"] = metadata.encode()
     members[f"{info}/entry_points.txt"] = entry_points.encode()
     members[f"{info}/licenses/LICENSE"] = edge_licence()

@@ -7,6 +7,7 @@ from typing import Any
 from sfta.adapters.hub import PACKAGE
 from sfta.adapters.model_licence import ModelLicence
 from sfta.recipe import Recipe
+from sfta.training.config import TrainConfig
 
 CARD = "README.md"
 _PICTURES = {
@@ -52,26 +53,10 @@ def adapter_card(
         metrics: figures of the stage.
         history: one object for each step and validation.
     """
-    train, base = recipe.train, base_name(recipe.model.base)
-    made = "Weights" if train.method == "full" else "An adapter"
-    stated = licence.stated or "not stated; ask its maker before you pass this on"
-    settings = train.model_dump(mode="json", exclude={"start_from", "lora"})
-    if train.method != "full":
-        settings |= {f"lora.{name}": value for name, value in train.lora.model_dump().items()}
     validations = [line for line in history if "eval_loss" in line]
     shown = {n: t for n, t in _FIGURES.items() if any(n in line for line in validations)}
     lines = [
-        "---",
-        f"base_model: {base}",
-        *(["library_name: peft"] if train.method != "full" else []),
-        "tags: [raft, retrieval, sfta]",
-        "---",
-        "",
-        f"# {made} for {base}",
-        "",
-        f"Trained with `method: {train.method}` {_TAUGHT[train.rows]}.",
-        "",
-        f"- Base model: `{base}`. Licence: {stated}. It applies to what was made from it.",
+        *_head(recipe, licence),
         f"- Rows to learn from: {metrics['train_rows']}.",
         f"- Rows held out: {metrics['validation_rows']}.",
         f"- Rows that were too long: {metrics['train_rows_too_long']}.",
@@ -84,11 +69,38 @@ def adapter_card(
         )),
         *_section("Curves", [f"![{text}]({name})" for name, text in _PICTURES.items()]),
         *_section("Settings", _table(("setting", "value"), [
-            [f"train.{name}", _value(value)] for name, value in sorted(settings.items())
+            [f"train.{name}", _value(value)] for name, value in _settings(recipe.train)
         ])),
         *_section("Limits", [_LIMITS]),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _head(recipe: Recipe, licence: ModelLicence) -> list[str]:
+    train, base = recipe.train, base_name(recipe.model.base)
+    made = "Weights" if train.method == "full" else "An adapter"
+    stated = licence.stated or "not stated; ask its maker before you pass this on"
+    return [
+        "---",
+        f"base_model: {base}",
+        *(["library_name: peft"] if train.method != "full" else []),
+        "tags: [raft, retrieval, sfta]",
+        "---",
+        "",
+        f"# {made} for {base}",
+        "",
+        f"Trained with `method: {train.method}` {_TAUGHT[train.rows]}.",
+        "",
+        f"- Base model: `{base}`. Licence: {stated}. It applies to what was made from it.",
+    ]
+
+
+def _settings(train: TrainConfig) -> list[tuple[str, Any]]:
+    """Those that decide what was learnt; where it began is told by its digest."""
+    found = train.model_dump(mode="json", exclude={"start_from", "lora", "checkpoint_minutes"})
+    if train.method != "full":
+        found |= {f"lora.{name}": value for name, value in train.lora.model_dump().items()}
+    return sorted(found.items())
 
 
 def base_name(spec: str) -> str:

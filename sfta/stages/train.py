@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD, adapter_card
-from sfta.stages.watched_answers import Beside, answering
+from sfta.stages.watched_answers import Beside, answering, read_lines
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
@@ -66,7 +66,7 @@ def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> 
     from sfta.training.rows import RowEncoder, read_chunks
 
     dataset, form = job.inputs["dataset"], job.recipe.train.rows
-    chunks = read_chunks(_records(dataset.file("chunks.jsonl")))
+    chunks = read_chunks(read_lines(dataset.file("chunks.jsonl")))
     if form == "text":
         learned, held_out = text_rows(chunks, contract, tokenize, job.recipe.seed)
         return {"train": learned, "validation": held_out}
@@ -74,7 +74,7 @@ def _encoded(job: Job[Recipe], contract: PromptContract, tokenize: Tokenize) -> 
     return {
         split: [
             encoder.encode(row)
-            for row in all_in_form(_records(dataset.file(f"{split}.jsonl")), form, contract)
+            for row in all_in_form(read_lines(dataset.file(f"{split}.jsonl")), form, contract)
         ]
         for split in ("train", "validation")
     }
@@ -86,7 +86,7 @@ def _fit(
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training import trainer, watching
     from sfta.training.best import Best
-    from sfta.training.memory import GIB, check_disk, check_memory, peak_memory
+    from sfta.training.memory import check_disk, check_memory
     from sfta.training.model import choose_precision, save_weights
 
     config = job.recipe.train
@@ -98,7 +98,7 @@ def _fit(
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
     loop = _trained(_Fitting(job, base, packs, precision, plan, beside))
-    speed = loop.watch.tokens_per_second
+    speed = round(loop.watch.tokens_per_second, 1)
     if watching.last_validation(loop.state.log_history) is None:
         loop.evaluate()
     step = Best(job.work, None).restore(loop.model) if config.keep == "best" else None
@@ -110,19 +110,24 @@ def _fit(
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
     _write_records(job.out, history, settings)
-    found = {
+    return _metrics(loop, packs, kept, needed) | {"tokens_per_second": speed}, history
+
+
+def _metrics(loop: Any, packs: dict[str, Any], kept: dict[str, Any], needed: Any) -> Metrics:
+    from sfta.training.memory import GIB, peak_memory
+    from sfta.training.watching import history_lines, last_loss
+
+    return {
         "steps": loop.state.global_step,
         "packs": len(packs["train"]),
         "trained_parameters": loop.model.num_parameters(only_trainable=True),
-        "train_loss": round(watching.last_loss(history), 4),
+        "train_loss": round(last_loss(history_lines(loop.state.log_history)), 4),
         "kept_step": kept["step"],
         "validation_loss": round(kept["eval_loss"], 4),
         "validation_token_accuracy": round(kept["eval_token_accuracy"], 4),
-        "tokens_per_second": round(speed, 1),
         "peak_memory_gib": round(peak_memory(loop.model) / GIB, 2),
         "memory_foreseen_gib": round(needed.total / GIB, 2) if needed else None,
     }
-    return found, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +255,6 @@ def _save_adapter(model: Any, out: Path) -> None:
     path.write_text(json.dumps(config, sort_keys=True, indent=2), "utf-8")
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r, sort_keys=True) + "\n" for r in records), "utf-8")
 
@@ -292,7 +291,7 @@ STAGE = Stage(
     makes="adapter",
     sections=("seed", "model", "prompt", "train"),
     run=run,
-    revision=7,
+    revision=8,
     external=_external,
     check=_check,
 )

@@ -82,7 +82,7 @@ def test_all_weights_are_no_adapter():
         ("owner/model", "owner/model"),
         ("owner/model@main", "owner/model@main"),
         ("package://pkg/model.gguf", "package://pkg/model.gguf"),
-        ("/home/somebody/models/base", "base"),
+        ("/srv/models/base", "base"),
         ("./models/base", "base"),
         ("../base", "base"),
     ],

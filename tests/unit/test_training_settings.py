@@ -23,6 +23,7 @@ from sfta.training.watching import (
     write_history,
 )
 
+LOOP = SimpleNamespace(tokens=0, model=SimpleNamespace(device=torch.device("cpu")))
 LOSSES = st.floats(0, 100, allow_nan=False)
 
 
@@ -144,7 +145,7 @@ def step(watch):
 
 
 def test_a_checkpoint_is_asked_for_by_the_clock_and_not_by_steps(clock, tmp_path):
-    watch = Watch(Task("train", None), checkpoint_seconds=60)
+    watch = Watch(Task("train", None), LOOP, checkpoint_seconds=60)
     assert not any(step(watch) for _ in range(100))
     clock.now = 59.9
     assert not step(watch)
@@ -159,7 +160,7 @@ def test_a_checkpoint_is_asked_for_by_the_clock_and_not_by_steps(clock, tmp_path
 
 
 def test_a_checkpoint_is_marked_only_once_it_is_there(tmp_path):
-    watch = Watch(Task("train", None), checkpoint_seconds=60)
+    watch = Watch(Task("train", None), LOOP, checkpoint_seconds=60)
     args = SimpleNamespace(output_dir=str(tmp_path))
     with pytest.raises(FileNotFoundError):
         watch.on_save(args, SimpleNamespace(global_step=3), None)
@@ -171,7 +172,7 @@ def test_a_checkpoint_is_marked_only_once_it_is_there(tmp_path):
 
 def test_a_resumed_run_goes_on_counting_where_it_stopped():
     task = Task("train", None)
-    watch = Watch(task, checkpoint_seconds=60)
+    watch = Watch(task, LOOP, checkpoint_seconds=60)
     watch.on_train_begin(None, SimpleNamespace(max_steps=30, global_step=12), None)
     step(watch)
     assert (task.done, task.total) == (13, 30)
@@ -179,12 +180,12 @@ def test_a_resumed_run_goes_on_counting_where_it_stopped():
 
 def test_the_progress_line_keeps_the_last_loss_through_a_validation():
     task = Task("train", 10)
-    watch = Watch(task, checkpoint_seconds=60)
+    watch = Watch(task, LOOP, checkpoint_seconds=60)
     watch.on_log(logs={"loss": 1.23456})
     watch.on_log(logs={"eval_loss": 9.0})
     watch.on_log()
     step(watch)
-    assert task.note == "loss 1.235"
+    assert task.note.startswith("loss 1.235, ")
 
 
 def test_the_history_holds_figures_in_order_and_no_timings():

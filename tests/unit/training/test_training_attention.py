@@ -126,3 +126,40 @@ def test_off_the_cpu_the_mask_is_followed():
     mask = torch.ones(1, 1, 9, 9, dtype=torch.bool, device="meta")
     found = pack_attention(MODULE, *parts, mask, pack=PackShape.of(5, [3, 1]))[0]
     assert (found.device.type, found.shape) == ("meta", (1, 9, 4, 8))
+
+
+def windowed(parts, pack, window):
+    """Attention by the mask of a pack, narrowed to a window along each row's own positions."""
+    layout = lay_out([pack])
+    places = torch.from_numpy(layout.positions)
+    near = places[:, None] - places[None, :] < window
+    mask = (torch.from_numpy(layout.visible()) & near)[None, None]
+    return pack_attention(MODULE, *parts, mask)[0]
+
+
+@given(
+    st.integers(1, 6), st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(1, 9)
+)
+def test_a_layer_with_a_window_sees_that_much_of_its_own_row(context, lengths, window):
+    parts, pack = inputs(context + sum(lengths)), rows_of(context, lengths)
+    layout = lay_out([pack])
+    found = pack_attention(
+        MODULE,
+        *parts,
+        torch.from_numpy(layout.visible())[None, None],
+        pack=PackShape.of(context, lengths),
+        sliding_window=window,
+        position_ids=torch.from_numpy(layout.positions)[None],
+    )[0]
+    assert torch.allclose(found, windowed(parts, pack, window), atol=1e-12)
+
+
+def test_a_window_as_long_as_the_pack_changes_nothing():
+    parts, pack = inputs(12), rows_of(4, [3, 5])
+    layout = lay_out([pack])
+    places = torch.from_numpy(layout.positions)[None]
+    shape = PackShape.of(4, [3, 5])
+    found = pack_attention(
+        MODULE, *parts, None, pack=shape, sliding_window=12, position_ids=places
+    )[0]
+    assert torch.equal(found, pack_attention(MODULE, *parts, None, pack=shape)[0])
