@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -64,6 +64,8 @@ class Arm:
 
     rows: int
     seconds: float
+    steps: int
+    """Of the optimizer; packs are kept whole, so ours may be one less or more."""
     loss: float
 
 
@@ -116,9 +118,10 @@ def ours(found: Material, folder: Path) -> Arm:
         train_dataset=trainer.PackData(found.packs),
         eval_dataset=trainer.PackData(found.held_out),
     )
+    loop.remove_callback(PrinterCallback)
     with disable_input_dtype_casting(model, active=precision.name != "float32"):
         seconds = timed(loop.train)
-    return Arm(len(found.rows), seconds, held_out_loss(model, found))
+    return Arm(len(found.rows), seconds, loop.state.global_step, held_out_loss(model, found))
 
 
 def texts_of(found: Material) -> list[dict[str, str]]:
@@ -166,11 +169,13 @@ def plain(found: Material, folder: Path, *, checkpointing: bool) -> Arm:
         processing_class=found.tokenizer,
         peft_config=lora_config(train.lora),
     )
+    loop.remove_callback(PrinterCallback)
     for module in loop.model.modules():  # see `sfta.training.model`: else no gradient passes
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     seconds = timed(loop.train)
-    return Arm(len(texts), seconds, held_out_loss(loop.model, found))
+    steps = loop.state.global_step
+    return Arm(len(texts), seconds, steps, held_out_loss(loop.model, found))
 
 
 def timed(train: Callable[[], Any]) -> float:
@@ -225,7 +230,7 @@ def main() -> None:
         rate = arm.rows / arm.seconds
         first = first or rate
         print(f"{name:28} {arm.seconds:7.1f} s {rate:6.2f} rows/s, ours {first / rate:5.2f} "
-              f"times; held-out loss {arm.loss:.3f}", flush=True)  # fmt: skip
+              f"times; {arm.steps} steps, held-out loss {arm.loss:.3f}", flush=True)  # fmt: skip
 
 
 QUICKSTART = Path(__file__).parents[1] / "configs/quickstart/quickstart.yaml"
