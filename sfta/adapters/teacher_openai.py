@@ -158,8 +158,10 @@ class EndpointTeacher:
                     timeout=endpoint.timeout_seconds, verify=_trusted(), limits=one
                 )
                 self._idle.append(await stack.enter_async_context(client))
-            yield
-        self._idle.clear()
+            try:
+                yield
+            finally:
+                self._idle.clear()
 
     def stop(self) -> None:
         """End the waits for a retry and for a turn."""

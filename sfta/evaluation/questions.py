@@ -5,11 +5,11 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sfta.core.problems import problem_list
+from sfta.core.records import is_list, is_page, is_text, misspelled
 from sfta_edge.errors import ConfigError
 
 _UNANSWERABLE_KINDS = ("near_miss", "unanswerable", "written_unanswerable")
@@ -195,21 +195,14 @@ def _question(row: Mapping[str, Any]) -> Question:
 def _key_problems(row: Mapping[str, Any]) -> list[str]:
     """Keys that are missing or misspelled; other keys are the file's own and stay unread."""
     missing = [f"{key!r} is missing" for key in _KEYS[:4] if key not in row]
-    misspelled = [
-        f"unknown key {key!r} (did you mean {close[0]!r}?)"
-        for key in row
-        if key not in _KEYS
-        and (close := get_close_matches(key, _KEYS, n=1, cutoff=0.85))
-        and close[0] not in row
-    ]
-    return missing + misspelled
+    return missing + misspelled(row, _KEYS)
 
 
 def _value_problems(row: Mapping[str, Any]) -> list[str]:
     problems = [
         f"{key!r} must be a text that is not empty"
         for key in ("id", "question")
-        if key in row and not _is_text(row[key])
+        if key in row and not is_text(row[key])
     ]
     problems += [
         f"{key!r} must be a text"
@@ -219,13 +212,13 @@ def _value_problems(row: Mapping[str, Any]) -> list[str]:
     problems += [
         f"{key!r} must be a list of texts that are not empty"
         for key in ("answers", "oracle_ids")
-        if not _is_list(row.get(key) or [], _is_text)
+        if not is_list(row.get(key) or [], is_text)
     ]
     if "answerable" in row and not isinstance(row["answerable"], bool):
         problems.append("'answerable' must be true or false")
-    if not _is_list(row.get("documents") or [], _is_document):
+    if not is_list(row.get("documents") or [], _is_document):
         problems.append("'documents' must be a list of {id, title, text}")
-    if not _is_list(row.get("oracle_pages") or [], _is_page):
+    if not is_list(row.get("oracle_pages") or [], is_page):
         problems.append("'oracle_pages' must be a list of {document, page}")
     return problems or _contradictions(row)
 
@@ -247,28 +240,13 @@ def _contradictions(row: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_list(value: object, holds: Any) -> bool:
-    return isinstance(value, list) and all(holds(item) for item in value)
-
-
 def _is_document(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and _is_text(value.get("id"))
+        and is_text(value.get("id"))
         and isinstance(value.get("title"), str)
-        and _is_text(value.get("text"))
+        and is_text(value.get("text"))
     )
-
-
-def _is_page(value: object) -> bool:
-    if not isinstance(value, dict) or not _is_text(value.get("document")):
-        return False
-    page = value.get("page")
-    return isinstance(page, int) and not isinstance(page, bool) and page >= 1
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

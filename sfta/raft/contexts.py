@@ -8,10 +8,9 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sfta.raft.candidate import Candidate
-from sfta.raft.corpus import CorpusChunk, key_terms
+from sfta.raft.corpus import CorpusChunk, key_terms, spelling
 from sfta.raft.row_config import ContextConfig
 from sfta_edge.citation import mentions, normalise
 from sfta_edge.errors import ConfigError
@@ -107,12 +106,7 @@ def _holds(text: str, part: str) -> bool:
     Case does not count: a heading in capitals gives an answer away like any other line.
     """
     bare = part.strip(" \t\r\n.,;:")
-    return _spelling(bare) in _spelling(text) and mentions(text, part)
-
-
-@lru_cache(maxsize=1 << 14)
-def _spelling(text: str) -> str:
-    return normalise(text)
+    return spelling(bare) in spelling(text) and mentions(text, part)
 
 
 def speaks_of(chunk: CorpusChunk, candidate: Candidate) -> bool:

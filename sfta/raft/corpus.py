@@ -71,6 +71,12 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(normalise(text)))
 
 
+@lru_cache(maxsize=1 << 14)
+def spelling(text: str) -> str:
+    """`normalise`, worked out once for a text that is asked for often."""
+    return normalise(text)
+
+
 def key_terms(text: str) -> list[str]:
     """Words that carry meaning, reduced to a crude stem so that forms of a word agree."""
     return [stem(word) for word in words(text) if word not in _STOP]

@@ -7,19 +7,17 @@ that holds an accepted answer and most words of the question.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
-from sfta.core.records import FileRecord
+from sfta.core.records import FileRecord, is_list, is_page, is_text, misspelled
 from sfta.raft.candidate import Candidate, Rejected, Support
-from sfta.raft.corpus import CorpusChunk, key_terms
-from sfta_edge.citation import find_quote, normalise
+from sfta.raft.corpus import CorpusChunk, key_terms, spelling
+from sfta_edge.citation import find_quote
 from sfta_edge.sentences import sentences
 
 NAME, KIND, UNANSWERABLE = "written", "written", "written_unanswerable"
 NO_QUOTE, NO_ANSWER = "no chunk holds the quote", "no sentence holds the answer"
-NO_CHUNK, NO_PAGE = "no chunk speaks of it", "no such page"
+NO_PAGE = "no such page"
 _KEYS = ("question", "answers", "answer", "answerable", "quotes", "oracle_pages", "kind")
 _TERMS_NEEDED = 0.5
 
@@ -187,37 +185,26 @@ def _share(question: str, terms: frozenset[str]) -> float:
 
 
 def _may_hold(text: str, part: str) -> bool:
-    return _spelling(part).strip(" .,;:") in _spelling(text)
+    return spelling(part).strip(" .,;:") in spelling(text)
 
 
 def _holds(text: str, part: str) -> bool:
     return _may_hold(text, part) and find_quote(part, text) is not None
 
 
-@lru_cache(maxsize=1 << 14)
-def _spelling(text: str) -> str:
-    return normalise(text)
-
-
 def _problems(record: Any) -> list[str]:
     if not isinstance(record, dict):
         return ["is not an object"]
-    found = [
-        f"unknown key {key!r} (did you mean {close[0]!r}?)"
-        for key in record
-        if key not in _KEYS
-        and (close := get_close_matches(key, _KEYS, n=1, cutoff=0.85))
-        and close[0] not in record
-    ]
-    if not _is_text(record.get("question")):
+    found = misspelled(record, _KEYS)
+    if not is_text(record.get("question")):
         found.append("'question' must be a text that is not empty")
-    if not _is_texts(_answers(record)):
+    if not is_list(_answers(record), is_text):
         found.append("'answers' must be a list of texts that are not empty")
-    if not _is_texts(record.get("quotes") or []):
+    if not is_list(record.get("quotes") or [], is_text):
         found.append("'quotes' must be a list of texts that are not empty")
     if not isinstance(record.get("kind") or "", str):
         found.append("'kind' must be a text")
-    if not all(_is_page(page) for page in _listed(record.get("oracle_pages") or [])):
+    if not is_list(record.get("oracle_pages") or [], is_page):
         found.append("'oracle_pages' must be a list of {document, page}")
     said = record.get("answerable")
     if said is not None and said is not bool(_answers(record)):
@@ -242,24 +229,3 @@ def _answers(record: Mapping[str, Any]) -> Any:
     if record.get("answers") is not None:
         return record["answers"]
     return [record["answer"]] if record.get("answer") else []
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [None]
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_page(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and _is_text(value.get("document"))
-        and type(value.get("page")) is int
-        and value["page"] > 0
-    )

@@ -7,6 +7,7 @@ from typing import Any
 from sfta.adapters.hub import PACKAGE
 from sfta.adapters.model_licence import ModelLicence
 from sfta.recipe import Recipe
+from sfta.stages.cards import number, section, table
 from sfta.training.config import TrainConfig
 
 CARD = "README.md"
@@ -63,15 +64,15 @@ def adapter_card(
         f"- Steps: {metrics['steps']}; kept: step {metrics['kept_step']}.",
         f"- Trained numbers: {metrics['trained_parameters']:,}.",
         *(f"- {what}: `{digest}`." for what, digest in sorted(origin.items())),
-        *_section("Held-out rows", _table(
+        *section("Held-out rows", table(
             ("step", *shown.values()),
-            [[str(v["step"]), *(_number(v.get(name)) for name in shown)] for v in validations],
+            [[str(v["step"]), *(number(v.get(name)) for name in shown)] for v in validations],
         )),
-        *_section("Curves", [f"![{text}]({name})" for name, text in _PICTURES.items()]),
-        *_section("Settings", _table(("setting", "value"), [
+        *section("Curves", [f"![{text}]({name})" for name, text in _PICTURES.items()]),
+        *section("Settings", table(("setting", "value"), [
             [f"train.{name}", _value(value)] for name, value in _settings(recipe.train)
         ])),
-        *_section("Limits", [_LIMITS]),
+        *section("Limits", [_LIMITS]),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -108,19 +109,6 @@ def base_name(spec: str) -> str:
     if spec.startswith(PACKAGE) or (spec[:1] not in "./~" and spec.count("/") == 1):
         return spec
     return Path(spec).name
-
-
-def _section(title: str, body: Sequence[str]) -> list[str]:
-    return ["", f"## {title}", "", *body]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else ""
 
 
 def _value(value: Any) -> str:

@@ -41,8 +41,8 @@ def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
     gates = [
         (
             gate["name"],
-            _number(gate.get("value")),
-            _number(gate.get("bound")),
+            number(gate.get("value")),
+            number(gate.get("bound")),
             "yes" if gate["passed"] else "no",
         )
         for gate in report["gates"]
@@ -62,10 +62,10 @@ def model_card(facts: ModelFacts, report: Mapping[str, Any]) -> str:
         f"- Licence of the base model: {facts.base_licence}.",
         f"- Licence of the embedder: {facts.embedder_licence}.",
         f"- Number format: {facts.scheme} (GGUF)",
-        *_section("Verdict", [str(report.get("verdict") or "The report states no verdict.")]),
-        *_section("Gates", _table(("gate", "value", "bound", "passed"), gates)),
-        *_section("Measured", _figures(report)),
-        *_section("Limits", [_LIMITS]),
+        *section("Verdict", [str(report.get("verdict") or "The report states no verdict.")]),
+        *section("Gates", table(("gate", "value", "bound", "passed"), gates)),
+        *section("Measured", _figures(report)),
+        *section("Limits", [_LIMITS]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -97,7 +97,7 @@ def data_card(
         "",
         _FULL_TEXT,
         "",
-        *_table(("title", "file", "pages", "chunks", "SHA-256 begins", *said), rows),
+        *table(("title", "file", "pages", "chunks", "SHA-256 begins", *said), rows),
         "",
         "## Training data",
         "",
@@ -115,16 +115,18 @@ def _figures(report: Mapping[str, Any]) -> list[str]:
     rows = []
     for key, value in sorted(arm["metrics"].items()):
         interval = intervals.get(key)
-        spread = " to ".join(_number(end) for end in interval) if interval else ""
-        rows.append((key, _number(value), spread))
-    return _table(("metric", "value", "95 % interval"), rows)
+        spread = " to ".join(number(end) for end in interval) if interval else ""
+        rows.append((key, number(value), spread))
+    return table(("metric", "value", "95 % interval"), rows)
 
 
-def _section(title: str, body: list[str]) -> list[str]:
+def section(title: str, body: list[str]) -> list[str]:
+    """A heading and what stands under it; nothing where there is nothing."""
     return ["", f"## {title}", "", *body] if body else []
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     return [
         "| " + " | ".join(head) + " |",
@@ -133,7 +135,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Three decimals, or that it was not measured."""
     return f"{value:.3f}" if isinstance(value, int | float) else "not measured"
 
 

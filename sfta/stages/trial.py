@@ -6,7 +6,7 @@ merged and converted. Nothing is trained.
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -40,9 +40,17 @@ class Asked(Protocol):
         """The answer, with what was found for it."""
 
 
-def index_of(recipe: Recipe, runtime: Runtime) -> Artifact:
-    """The recipe's index, made if it is missing."""
-    return run_stages(select(stages_of(recipe), "index"), recipe, runtime)["index"]
+@contextmanager
+def open_index(recipe: Recipe, runtime: Runtime) -> Iterator[Retriever]:
+    """The recipe's index, made if it is missing, ready to be searched."""
+    index = run_stages(select(stages_of(recipe), "index"), recipe, runtime)["index"]
+    with (
+        Embedder(index.file(EMBEDDER)) as embedder,
+        Retriever(
+            index.file(KNOWLEDGE), embedder, candidates=recipe.retrieval.candidates
+        ) as retriever,
+    ):
+        yield retriever
 
 
 @contextmanager
@@ -57,17 +65,10 @@ def open_trial(recipe: Recipe, runtime: Runtime, model: str) -> Iterator[Asked]:
     Raises:
         ConfigError: there is no such model, or it was not trained yet.
     """
-    index = index_of(recipe, runtime)
-    file, contract, settings = _model(recipe, runtime, model)
-    with ExitStack() as stack:
-        embedder = stack.enter_context(Embedder(index.file(EMBEDDER)))
-        retriever = stack.enter_context(
-            Retriever(index.file(KNOWLEDGE), embedder, candidates=recipe.retrieval.candidates)
-        )
-        engine = stack.enter_context(
-            Engine(file, context_tokens=recipe.evaluate.context_tokens)
-        )
-        yield Answerer(engine, retriever, contract, settings)
+    with open_index(recipe, runtime) as retriever:
+        file, contract, settings = _model(recipe, runtime, model)
+        with Engine(file, context_tokens=recipe.evaluate.context_tokens) as engine:
+            yield Answerer(engine, retriever, contract, settings)
 
 
 def _model(

@@ -2,22 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sfta.adapters import hub
 from sfta.adapters.contract import make_contract
 from sfta.core.stage import Runtime
 from sfta.recipe import Recipe
-from sfta.stages.index import EMBEDDER, KNOWLEDGE
-from sfta.stages.trial import Asked, index_of
+from sfta.stages.trial import Asked, open_index
 from sfta_edge.answer import Searcher
 from sfta_edge.citation import parse_answer
-from sfta_edge.embedder import Embedder
 from sfta_edge.errors import ConfigError, ToolError
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import Answer, CitableChunk, cite
-from sfta_edge.retriever import Retriever
 
 if TYPE_CHECKING:
     from sfta.adapters.teacher_asking import Messages
@@ -114,12 +111,7 @@ def open_endpoint(
         url, model, role="model", api_key_env=key_variable, temperature=0.0, concurrency=1,
         max_output_tokens=recipe.evaluate.max_answer_tokens * 2,
     )  # fmt: skip
-    index = index_of(recipe, runtime)
     base: Any = hub.resolve_model(recipe.model.base, runtime.cache, root=recipe.root)
     contract = make_contract(hub.load_tokenizer(base), recipe.prompt)
-    with ExitStack() as stack:
-        embedder = stack.enter_context(Embedder(index.file(EMBEDDER)))
-        retriever = stack.enter_context(
-            Retriever(index.file(KNOWLEDGE), embedder, candidates=recipe.retrieval.candidates)
-        )
+    with open_index(recipe, runtime) as retriever:
         yield EndpointAsked(endpoint, retriever, contract, recipe.retrieval.top_k)

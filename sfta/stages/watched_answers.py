@@ -84,10 +84,9 @@ def score_answers(
             f1.append(0.0 if refused else token_f1(said.answer, [str(row["answer"])]))
         shown = [chunks[entry["chunk_id"]] for entry in row["context"]]
         quotes += [
-            float(quote.number <= len(shown)
+            float(1 <= quote.number <= len(shown)
                   and find_quote(quote.text, shown[quote.number - 1]) is not None)
             for quote in said.quotes
-            if quote.number > 0
         ]  # fmt: skip
     found = {"answer_f1": f1, "quotes_valid": quotes, "refused_rightly": decided}
     return {name: sum(v) / len(v) for name, v in found.items() if v}

@@ -42,10 +42,10 @@ def test_it_says_what_was_trained_on_what():
 def test_every_validation_is_a_line_and_figures_nobody_measured_are_no_column():
     text = card()
     assert "| step | loss | perplexity | token accuracy |" in text
-    assert "| 20 | 0.2500 | 1.2840 | 0.9000 |" in text
+    assert "| 20 | 0.250 | 1.284 | 0.900 |" in text
     assert "answer F1" not in text
     scored = [*HISTORY[:2], {**HISTORY[2], "eval_answer_f1": 0.75}]
-    assert "| 30 | 0.5000 | 1.6490 | 0.8000 | 0.7500 |" in card(history=scored)
+    assert "| 30 | 0.500 | 1.649 | 0.800 | 0.750 |" in card(history=scored)
 
 
 def test_every_setting_is_there_and_curves_are_shown():

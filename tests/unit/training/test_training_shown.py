@@ -200,8 +200,10 @@ def test_wrong_answers_quotes_and_refusals_cost_their_share():
     }  # fmt: skip
 
 
-def test_a_quote_of_a_chunk_that_is_not_there_is_not_valid():
-    assert score('[7] "x"\nAnswer: 1', REFUSAL, REFUSAL)["quotes_valid"] == 0.0
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_a_quote_of_a_chunk_that_is_not_there_is_not_valid(number):
+    told = f'[{number}] "The limit is 9 bar."\nAnswer: 1'
+    assert score(told, REFUSAL, REFUSAL)["quotes_valid"] == 0.0
 
 
 def test_figures_without_anything_to_measure_are_left_out():
