@@ -21,7 +21,8 @@ Record = Mapping[str, Any]
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Records of a file of JSON lines."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
 
 
 def write(path: Path, records: Sequence[Record]) -> None:

@@ -272,17 +272,15 @@ def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG0
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    if missing := tracker_problems(recipe.track.to):
-        return missing
-    start = _start(recipe)
+    problems, start = tracker_problems(recipe.track.to), _start(recipe)
     if start is None:
-        return []
+        return problems
     if not (start / _WEIGHTS).is_file():
-        return [f"train.start_from: there is no {start / _WEIGHTS}"]
+        return [*problems, f"train.start_from: there is no {start / _WEIGHTS}"]
     # Loaded here: torch is not needed where nothing is gone on from.
     from sfta.training.model import start_problems
 
-    return start_problems(start, recipe.train.lora)
+    return [*problems, *start_problems(start, recipe.train.lora)]
 
 
 STAGE = Stage(

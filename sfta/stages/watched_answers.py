@@ -45,8 +45,9 @@ def answering(
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Records of a file of the dataset."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """Records of a file of the dataset; only a line feed ends one."""
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def chosen_rows(rows: Iterable[Row], count: int) -> list[Row]:

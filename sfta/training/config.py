@@ -112,6 +112,8 @@ class TrainConfig(Section):
             raise ValueError("lora has no effect with method: full")
         if self.method == "full" and self.start_from is not None:
             raise ValueError("start_from has no effect with method: full")
+        if self.answers and self.rows == "text":
+            raise ValueError("answers has no effect with rows: text")
         if self.method != "qlora" and self.quantization != "nf4":
             raise ValueError("quantization has an effect with method: qlora only")
         return self

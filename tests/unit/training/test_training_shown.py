@@ -8,16 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pydantic import ValidationError
 from transformers import AutoModelForCausalLM
 
 from sfta.adapters.trackers import tracker_problems, tracking
 from sfta.core.progress import Task
 from sfta.core.stage import Runtime
 from sfta.stages import train as stage
-from sfta.stages.watched_answers import chosen_rows, score_answers
+from sfta.stages.watched_answers import chosen_rows, read_lines, score_answers
 from sfta.training.answers import write_answers
+from sfta.training.config import TrainConfig
 from sfta.training.rows import EncodedRow
 from sfta.training.watching import Watch
+from sfta_edge.manifest import canonical_json
 from sfta_edge.prompt import PromptContract
 from spelled_prompts import CONTRACT
 from tiny_training import LIMITS, REFUSAL, row
@@ -210,6 +213,18 @@ def test_figures_without_anything_to_measure_are_left_out():
     assert score(REFUSAL, REFUSAL, REFUSAL) == {
         "answer_f1": 0.0, "refused_rightly": pytest.approx(1 / 3),
     }  # fmt: skip
+
+
+def test_a_text_may_hold_what_else_ends_a_line(tmp_path):
+    records = [{"text": "one\u2028two\u0085three\x0cfour\rfive"}, {"text": "six"}]
+    path = tmp_path / "chunks.jsonl"
+    path.write_bytes(b"".join(canonical_json(record) + b"\n" for record in records))
+    assert read_lines(path) == records
+
+
+def test_plain_text_has_nothing_to_answer():
+    with pytest.raises(ValidationError, match="answers has no effect with rows: text"):
+        TrainConfig(rows="text", answers=20)
 
 
 def test_the_same_rows_are_answered_however_they_are_ordered():
