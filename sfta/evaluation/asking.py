@@ -14,6 +14,7 @@ from sfta.evaluation.arms import Arm, Reply, ask_arm
 from sfta.evaluation.calibration import Calibration, Margin, fit_bias
 from sfta.evaluation.cases import Case
 from sfta.evaluation.judgement import judge
+from sfta.evaluation.kept_replies import KeptReplies
 from sfta.evaluation.outcome import ArmResult
 from sfta.evaluation.quote_weights import WeighedRow, fit_weights
 from sfta_edge.answer import (
@@ -125,15 +126,15 @@ class Asker:
 
 
 def answer_arm(
-    asker: Asker, arm: Arm, cases: Sequence[Case], work: Path, timed: int
+    asker: Asker, arm: Arm, cases: Sequence[Case], work: Path, timed: int, kept: KeptReplies
 ) -> tuple[ArmResult, list[float]]:
     """Ask and judge one arm; also the milliseconds of the questions that were asked alone.
 
-    Replies are kept in `work`, and an arm whose replies are all there asks nothing.
+    Replies are in `work`, and an arm whose replies are all there asks nothing. Those of earlier
+    evaluations come from `kept`; the time of an answer is measured anew.
     """
-    replies = ask_arm(
-        arm, cases, work / f"answers-{arm.name}.jsonl", partial(asker.ask_many, arm)
-    )
+    ask = partial(kept.ask_many, ask_many=partial(asker.ask_many, arm))
+    replies = ask_arm(arm, cases, work / f"answers-{arm.name}.jsonl", ask)
     judged = []
     for case, reply in zip(cases, replies, strict=True):
         context = [chunk for chunk in arm.chunks(case) if chunk.id in reply.given]

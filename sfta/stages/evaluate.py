@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
+from sfta.core.record_cache import FOLDER, RecordCache
 from sfta.core.stage import Job, Metrics, Runtime, Stage
-from sfta.evaluation.arms import ARMS
+from sfta.evaluation.arms import ARMS, Arm
 from sfta.evaluation.asking import Asker, answer_arm, calibrate
 from sfta.evaluation.calibration import Calibration
 from sfta.evaluation.cases import Case, make_cases, write_retrieval
 from sfta.evaluation.config import BASELINE, CANDIDATE
+from sfta.evaluation.kept_replies import FILE as REPLIES
+from sfta.evaluation.kept_replies import KeptReplies
 from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.machine import environment
 from sfta.evaluation.oracles import read_chunks, resolve_oracles
@@ -148,14 +151,27 @@ def _ask_all(job: Job[Recipe], world: _World) -> _Answers:
                 answers.settings = settings
             if model == "raft" and config.calibration_rows:
                 asker = _calibrated(job, asker, world.chunks, answers)
+            identity = (sha256_file(path)[0], embeds.identity.sha256, variant())
             for arm in (arm for arm in arms if arm.model == model):
-                result, milliseconds = answer_arm(
-                    asker, arm, world.cases, job.work, config.timed_questions
-                )
-                answers.results[arm.name] = result
-                answers.milliseconds[arm.name] = milliseconds
+                _answer(job, asker, arm, world, answers, identity)
             answers.machine = environment(variant(), engine.threads)
     return answers
+
+
+def _answer(
+    job: Job[Recipe],
+    asker: Asker,
+    arm: Arm,
+    world: _World,
+    answers: _Answers,
+    identity: tuple[str, ...],
+) -> None:
+    """Answers of one arm; what this model was asked before in the same way is known."""
+    timed, contract = job.recipe.evaluate.timed_questions, asker.contract.to_bytes().hex()
+    with RecordCache(job.runtime.cache / FOLDER / REPLIES) as cache:
+        kept = KeptReplies(cache, *identity, contract, asdict(asker.settings), arm.context)
+        found = answer_arm(asker, arm, world.cases, job.work, timed, kept)
+    answers.results[arm.name], answers.milliseconds[arm.name] = found
 
 
 def _calibrated(

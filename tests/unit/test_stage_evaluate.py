@@ -1,6 +1,7 @@
 """Stage evaluate: frozen retrieval, both models through the device's code, nothing asked twice."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import pytest
@@ -106,6 +107,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_report(
     expected, asked = (whole.out / "report.json").read_bytes(), len(FakeEngine.prompts)
     for path in whole.work.iterdir():
         path.unlink()
+    shutil.rmtree(whole.runtime.cache)
     FakeEngine.prompts.clear()
     monkeypatch.setattr(FakeEngine, "breaks_after", 26)
     with pytest.raises(ConnectionError):
