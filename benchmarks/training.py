@@ -32,7 +32,7 @@ from sfta.adapters.contract import make_contract
 from sfta.core.stage import Runtime, plan_stages, select
 from sfta.recipe import Recipe, load_recipe
 from sfta.stages.pipeline import stages_of
-from sfta.training import trainer
+from sfta.training import steps, trainer
 from sfta.training.model import choose_precision, load_student, lora_config, quantization_of
 from sfta.training.packing import Pack, make_packs
 from sfta.training.rows import EncodedRow, RowEncoder, read_chunks
@@ -105,7 +105,7 @@ def ours(found: Material, folder: Path) -> Arm:
     """The trainer of the stage `train`."""
     config = found.recipe.train.model_copy(update={"epochs": 1, "start_from": None})
     precision = choose_precision(found.device)
-    plan = trainer.StepPlan(found.packs, config, device=precision.device)
+    plan = steps.StepPlan(found.packs, config, device=precision.device)
     model = load_student(found.base, config, precision, seed=found.recipe.seed)
     arguments = trainer.training_arguments(
         config, precision, folder, seed=found.recipe.seed, plan=plan
@@ -114,9 +114,9 @@ def ours(found: Material, folder: Path) -> Arm:
     loop = trainer.PackTrainer(
         model=model,
         args=arguments,
-        data_collator=partial(trainer.collate, refusal_weight=1.0),
-        train_dataset=trainer.PackData(found.packs),
-        eval_dataset=trainer.PackData(found.held_out),
+        data_collator=partial(steps.collate, refusal_weight=1.0),
+        train_dataset=steps.PackData(found.packs),
+        eval_dataset=steps.PackData(found.held_out),
     )
     loop.remove_callback(PrinterCallback)
     with disable_input_dtype_casting(model, active=precision.name != "float32"):
@@ -192,7 +192,7 @@ def held_out_loss(model: Any, found: Material) -> float:
     precision = choose_precision(found.device)
     with torch.no_grad(), torch.autocast(precision.device, dtype=precision.dtype):
         for pack in found.held_out:
-            batch = trainer.collate([pack], refusal_weight=1.0)
+            batch = steps.collate([pack], refusal_weight=1.0)
             batch.pop("pack", None)
             moved = {name: value.to(model.device) for name, value in batch.items()}
             loss, _ = trainer.weighted_loss(model, moved)

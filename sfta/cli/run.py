@@ -40,6 +40,7 @@ def command(
     """
     from sfta.core.stage import Outcome, plan_stages, run_stages, select
     from sfta.stages.pipeline import stages_of
+    from sfta.stages.together import processes, train_together
 
     settings, runtime = read_recipe(recipe, assignments, dataset), make_runtime(**options)
     stages = select(stages_of(settings), until)
@@ -47,5 +48,7 @@ def command(
         print_plan(plan_stages(stages, settings, runtime), as_json=as_json)
         return
     outcomes: list[Outcome] = []
-    run_stages(stages, settings, runtime, on_outcome=outcomes.append)
-    print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
+    run = train_together if processes() > 1 else run_stages
+    run(stages, settings, runtime, on_outcome=outcomes.append)
+    if outcomes:
+        print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)

@@ -66,8 +66,9 @@ def _command(name: str) -> click.Command:
         if dry_run:
             _print_estimate(settings, runtime, as_json=as_json)
             return
-        outcomes = _outcomes(name, settings, runtime)
-        print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
+        # Of several processes only the first has something to say.
+        if outcomes := _outcomes(name, settings, runtime):
+            print_outcomes(outcomes, as_json=as_json, recipe=recipe, dataset=dataset)
 
     return run_one
 
@@ -76,13 +77,15 @@ def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
     """Run a stage and what it needs."""
     from sfta.core.stage import run_stages, select
     from sfta.stages.pipeline import stages_of
+    from sfta.stages.together import processes, train_together
 
     if name == "adopt" and settings.dataset.file is None:
         raise ConfigError(
             "there is no file of rows to adopt", hint="Name one with --dataset FILE."
         )
     outcomes: list[Outcome] = []
-    run_stages(select(stages_of(settings), name), settings, runtime, on_outcome=outcomes.append)
+    run = train_together if processes() > 1 else run_stages
+    run(select(stages_of(settings), name), settings, runtime, on_outcome=outcomes.append)
     return outcomes
 
 

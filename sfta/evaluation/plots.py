@@ -51,7 +51,9 @@ def figures(
             "metrics": _metrics(report, theme),
             "differences": _differences(report, theme) if report["differences"] else None,
             "slices": _slices(report, theme),
-            "latency": _latency(report, milliseconds, theme) if milliseconds else None,
+            "latency": _latency(report, milliseconds, theme)
+            if any(milliseconds.values())
+            else None,
         }
         return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
 

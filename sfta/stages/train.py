@@ -3,21 +3,18 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
 from sfta.adapters.contract import make_contract
 from sfta.adapters.model_licence import model_licence
-from sfta.adapters.trackers import ALWAYS, tracker_problems, tracking
-from sfta.core.progress import task
+from sfta.adapters.trackers import tracker_problems, tracking
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD, adapter_card
+from sfta.stages.fitting import Fitting, start_of, trained
 from sfta.stages.watched_answers import Beside, answering, read_lines
-from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
 
@@ -56,6 +53,8 @@ def run(job: Job[Recipe]) -> Metrics:
     track, shown = recipe.track, job.runtime.runs / "tracked"
     with tracking(track.to, shown, job.work.name, track.project):
         fitted, history = _fit(job, base, packs, beside)
+    if not fitted:
+        return {}
     _write_card(job, figures | fitted, history)
     return figures | fitted
 
@@ -84,23 +83,27 @@ def _fit(
     job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | None
 ) -> tuple[Metrics, list[dict[str, Any]]]:
     # Loaded here: `sfta --help` must not wait for torch.
-    from sfta.training import trainer, watching
+    from sfta.training import processes, watching
     from sfta.training.best import Best
     from sfta.training.memory import check_disk, check_memory
     from sfta.training.model import choose_precision, save_weights
+    from sfta.training.steps import StepPlan
 
     config = job.recipe.train
     precision = choose_precision(job.runtime.device)
-    plan = trainer.StepPlan(packs["train"], config, device=precision.device)
+    count = processes.join(precision.device).num_processes
+    plan = StepPlan(packs["train"], config, device=precision.device, processes=count)
     every = [*packs["train"], *packs["validation"]]
     needed = check_memory(base, config, precision, every, plan.packs_per_batch)
     check_disk(job.work, needed)
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
-    loop = _trained(_Fitting(job, base, packs, precision, plan, beside))
+    loop = trained(Fitting(job, base, packs, precision, plan, beside))
     speed = round(loop.watch.tokens_per_second, 1)
     if watching.last_validation(loop.state.log_history) is None:
         loop.evaluate()
+    if not processes.is_first():
+        return {}, []
     step = Best(job.work, None).restore(loop.model) if config.keep == "best" else None
     kept = watching.validation_at(loop.state.log_history, step or loop.state.global_step)
     if config.method == "full":
@@ -108,9 +111,10 @@ def _fit(
     else:
         _save_adapter(loop.model, job.out)
     history = watching.history_lines(loop.state.log_history)
-    settings = {"precision": precision.facts(), "steps": loop.state.global_step, **vars(plan)}
+    settings = {"precision": precision.facts(), "steps": loop.state.global_step, **plan.facts()}
     _write_records(job.out, history, settings)
-    return _metrics(loop, packs, kept, needed) | {"tokens_per_second": speed}, history
+    ran = {"tokens_per_second": speed, "processes": count}
+    return _metrics(loop, packs, kept, needed) | ran, history
 
 
 def _metrics(loop: Any, packs: dict[str, Any], kept: dict[str, Any], needed: Any) -> Metrics:
@@ -130,103 +134,11 @@ def _metrics(loop: Any, packs: dict[str, Any], kept: dict[str, Any], needed: Any
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Fitting:
-    """What one training is made of."""
-
-    job: Job[Recipe]
-    base: Path
-    packs: dict[str, Any]
-    precision: Any
-    plan: Any
-    beside: Beside | None
-
-
-def _trained(fitting: _Fitting) -> Any:
-    """The trainer at the end of its run; micro-batches that do not fit are made smaller."""
-    import torch
-
-    while True:
-        try:
-            return _run_loop(fitting)
-        except torch.OutOfMemoryError as error:
-            if not fitting.plan.halve():
-                raise ConfigError(
-                    "the GPU's memory does not hold one pack",
-                    hint="Set train.activation_checkpointing: true, or lower "
-                    "generate.context.rows_per_context or train.context_tokens.",
-                ) from error
-        log.warning(
-            "train: out of memory; going on with %d packs at once",
-            fitting.plan.packs_per_batch,
-        )
-        torch.cuda.empty_cache()
-
-
-def _run_loop(fitting: _Fitting) -> Any:
-    """Train from the last checkpoint, or from the beginning, to the end."""
-    from peft.helpers import disable_input_dtype_casting
-
-    from sfta.training.best import Best
-    from sfta.training.model import load_student
-    from sfta.training.trainer import last_checkpoint
-    from sfta.training.watching import Watch
-
-    job, config, precision = fitting.job, fitting.job.recipe.train, fitting.precision
-    best = Best(job.work, config.early_stopping)
-    model = load_student(
-        fitting.base, config, precision, seed=job.recipe.seed, start_from=_start(job.recipe)
-    )
-    with task("train", fitting.plan.steps) as progress:
-        loop = _loop(fitting, model)
-        loop.watch = Watch(progress, loop, checkpoint_seconds=config.checkpoint_minutes * 60)
-        loop.add_callback(loop.watch)
-        if config.keep == "best" or config.early_stopping is not None:
-            loop.add_callback(best)
-        resume = last_checkpoint(job.work / "checkpoints")
-        if resume is None:
-            best.forget()
-        # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
-        with disable_input_dtype_casting(model, active=precision.name != "float32"):
-            loop.train(resume_from_checkpoint=str(resume) if resume else None)
-    return loop
-
-
-def _loop(fitting: _Fitting, model: Any) -> Any:
-    """The trainer, before its first step."""
-    from transformers import PrinterCallback
-
-    from sfta.training import trainer
-
-    job, config, packs = fitting.job, fitting.job.recipe.train, fitting.packs
-    arguments = trainer.training_arguments(
-        config, fitting.precision, job.work / "checkpoints", seed=job.recipe.seed,
-        plan=fitting.plan, shown=_shown(job),
-    )  # fmt: skip
-    loop = trainer.PackTrainer(
-        model=model,
-        args=arguments,
-        data_collator=partial(trainer.collate, refusal_weight=config.refusal_weight),
-        train_dataset=trainer.PackData(packs["train"]),
-        eval_dataset=trainer.PackData(packs["validation"]),
-    )
-    loop.beside = fitting.beside
-    loop.remove_callback(PrinterCallback)  # progress has a line of its own
-    return loop
-
-
-def _shown(job: Job[Recipe]) -> Any:
-    from sfta.training.trainer import Shown
-
-    track = job.recipe.track
-    return Shown((ALWAYS, *track.to), job.work.name, track.project)
-
-
 def _write_card(job: Job[Recipe], metrics: Metrics, history: list[dict[str, Any]]) -> None:
     base = job.recipe.model.base
     licence = model_licence(base, job.runtime.cache, root=job.recipe.root)
     origin = {"Dataset": job.inputs["dataset"].digest}
-    if (start := _start(job.recipe)) is not None:
+    if (start := start_of(job.recipe)) is not None:
         origin["Gone on from the adapter"] = sha256_file(start / _WEIGHTS)[0]
     card = adapter_card(job.recipe, licence, origin, metrics, history)
     (job.out / CARD).write_text(card, "utf-8")
@@ -259,20 +171,15 @@ def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r, sort_keys=True) + "\n" for r in records), "utf-8")
 
 
-def _start(recipe: Recipe) -> Path | None:
-    name = recipe.train.start_from
-    return recipe.root / name if name is not None else None
-
-
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG001 same for all stages
     found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
-    if (start := _start(recipe)) is not None and (start / _WEIGHTS).is_file():
+    if (start := start_of(recipe)) is not None and (start / _WEIGHTS).is_file():
         found["start_from"] = sha256_file(start / _WEIGHTS)[0]
     return found
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    problems, start = tracker_problems(recipe.track.to), _start(recipe)
+    problems, start = tracker_problems(recipe.track.to), start_of(recipe)
     if start is None:
         return problems
     if not (start / _WEIGHTS).is_file():

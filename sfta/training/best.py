@@ -11,7 +11,10 @@ from typing import Any
 from safetensors.torch import load_file, save
 from transformers import TrainerCallback
 
+from sfta.training import processes
 from sfta_edge.manifest import canonical_json, write_durably
+
+_NOTHING = {"loss": float("inf"), "step": None, "since": 0}
 
 
 class Best(TrainerCallback):
@@ -21,11 +24,15 @@ class Best(TrainerCallback):
         """Use a folder of the run; `patience` validations without a lower loss end it."""
         self._weights, self._facts = folder / "best.safetensors", folder / "best.json"
         self._patience = patience
+        # In memory: of several processes only the first writes, and all must decide the same.
+        self._known = _read(self._facts)
 
     def forget(self) -> None:
         """Begin anew: what lies there is of a run that is not gone on with."""
-        self._facts.unlink(missing_ok=True)
-        self._weights.unlink(missing_ok=True)
+        if processes.is_first():
+            self._facts.unlink(missing_ok=True)
+            self._weights.unlink(missing_ok=True)
+        self._known = dict(_NOTHING, seen=[])
 
     def on_evaluate(
         self,
@@ -36,33 +43,36 @@ class Best(TrainerCallback):
         **more: Any,
     ) -> None:
         """Keep the weights if they are the best, and count how long they have not been."""
-        known, loss = self._known(), float(metrics["eval_loss"])
+        known, loss = self._known, float(metrics["eval_loss"])
         if state.global_step in known["seen"]:
             return
         known["seen"].append(state.global_step)
         known["since"] += 1
         if loss < known["loss"]:
-            # Weights first: facts without them would be believed.
-            write_durably(self._weights, save(_trained(more["model"])))
             known |= {"loss": loss, "step": state.global_step, "since": 0}
-        write_durably(self._facts, canonical_json(known))
+            # Weights first: facts without them would be believed.
+            if state.is_world_process_zero:
+                write_durably(self._weights, save(_trained(more["model"])))
+        if state.is_world_process_zero:
+            write_durably(self._facts, canonical_json(known))
         if self._patience is not None and known["since"] >= self._patience:
             control.should_training_stop = True
 
     def restore(self, model: Any) -> int | None:
         """Give the model its best weights; the step they are of, None if nothing was measured."""
-        step: int | None = self._known()["step"]
+        step: int | None = self._known["step"]
         if step is not None:
             best = load_file(self._weights)
             for name, value in _trained(model).items():
                 value.copy_(best[name])
         return step
 
-    def _known(self) -> dict[str, Any]:
-        if not self._facts.exists():
-            return {"loss": float("inf"), "step": None, "since": 0, "seen": []}
-        found: dict[str, Any] = json.loads(self._facts.read_bytes())
-        return found
+
+def _read(facts: Path) -> dict[str, Any]:
+    if not facts.exists():
+        return dict(_NOTHING, seen=[])
+    found: dict[str, Any] = json.loads(facts.read_bytes())
+    return found
 
 
 def _trained(model: Any) -> dict[str, Any]:

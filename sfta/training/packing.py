@@ -24,6 +24,8 @@ class Pack:
     """Rows with one context."""
 
     rows: tuple[EncodedRow, ...]
+    counted: bool = True
+    """Whether its loss counts; one that does not keeps several processes in step."""
 
     @property
     def tokens(self) -> int:
@@ -51,6 +53,8 @@ class Layout:
     """(N,) the completion's tokens."""
     refusal: NDArray[np.bool_]
     """(N,) whether the target belongs to a refusal."""
+    counted: NDArray[np.bool_]
+    """(N,) whether its loss counts."""
 
     def visible(self) -> NDArray[np.bool_]:
         """(L, L) whether the token of a line may attend to the token of a column."""
@@ -96,6 +100,7 @@ def lay_out(packs: Sequence[Pack]) -> Layout:
     predicting: list[int] = []
     targets: list[int] = []
     refusal: list[bool] = []
+    counted: list[bool] = []
     for number, pack in enumerate(packs):
         context = pack.rows[0].context
         ids += context
@@ -108,6 +113,7 @@ def lay_out(packs: Sequence[Pack]) -> Layout:
             predicting += range(first - 1, first - 1 + len(row.completion))
             targets += row.completion
             refusal += [row.refusal] * len(row.completion)
+            counted += [pack.counted] * len(row.completion)
     table = np.array(columns, dtype=np.int64).reshape(-1, 3)
     return Layout(
         ids=np.array(ids, dtype=np.int64),
@@ -117,4 +123,5 @@ def lay_out(packs: Sequence[Pack]) -> Layout:
         predicting=np.array(predicting, dtype=np.int64),
         targets=np.array(targets, dtype=np.int64),
         refusal=np.array(refusal, dtype=np.bool_),
+        counted=np.array(counted, dtype=np.bool_),
     )

@@ -7,26 +7,23 @@ an answer's tokens, and the model would learn to refuse.
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
-from sfta.training.attention import PackShape
+from sfta.training import processes
 from sfta.training.config import TrainConfig
 from sfta.training.loss import token_losses
 from sfta.training.model import Precision
-from sfta.training.packing import Pack, lay_out
+from sfta.training.steps import Batch, PackOrder, StepPlan
 from sfta_edge.errors import ConfigError
 
 COMPLETE = "complete"
 _NOT_SHOWN = ("targets", "weights")
-Batch = dict[str, Any]
-"""Tensors by name, and under `pack` the shape of a pack that is alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +46,6 @@ class Shown:
 
 
 NOWHERE = Shown((), "train", "sfta")
-
-
-class PackData(Dataset[Pack]):
-    """Packs by number."""
-
-    def __init__(self, packs: Sequence[Pack]) -> None:
-        self._packs = packs
-
-    def __len__(self) -> int:
-        return len(self._packs)
-
-    def __getitem__(self, index: int) -> Pack:
-        return self._packs[index]
-
-
-def collate(packs: Sequence[Pack], *, refusal_weight: float) -> Batch:
-    """One micro-batch: one sequence of L tokens that predicts N tokens.
-
-    A pack alone goes with its shape as well, see `attention`.
-    """
-    layout = lay_out(packs)
-    weights = torch.ones(len(layout.targets))
-    weights[torch.from_numpy(layout.refusal)] = refusal_weight
-    batch: Batch = {
-        "input_ids": torch.from_numpy(layout.ids)[None],
-        "position_ids": torch.from_numpy(layout.positions)[None],
-        "attention_mask": torch.from_numpy(layout.visible())[None, None],
-        "logits_to_keep": torch.from_numpy(layout.predicting),
-        "targets": torch.from_numpy(layout.targets),
-        "weights": weights,
-    }
-    if len(packs) > 1:
-        return batch
-    rows = [len(row.question) + len(row.completion) for row in packs[0].rows]
-    return batch | {"pack": PackShape.of(len(packs[0].rows[0].context), rows)}
 
 
 class PackTrainer(Trainer):
@@ -121,6 +83,19 @@ class PackTrainer(Trainer):
             weight = self.accelerator.gather(weight).sum() / self.args.world_size
         return weight
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> PackOrder:  # noqa: ARG002 same
+        packs: Any = self.train_dataset
+        return PackOrder(len(packs), seed=self.args.data_seed, multiple=self._multiple)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> PackOrder:
+        return PackOrder(len(eval_dataset), seed=None, multiple=self._multiple)
+
+    @property
+    def _multiple(self) -> int:
+        """Packs that all processes together take at once."""
+        world = self.args.world_size
+        return world * self.args.per_device_train_batch_size if world > 1 else 1
+
     def evaluate(
         self,
         eval_dataset: Any = None,
@@ -132,19 +107,9 @@ class PackTrainer(Trainer):
         Raises:
             ConfigError: the loss is no number.
         """
-        loader = self.get_eval_dataloader(eval_dataset)
-        loss = weight = correct = tokens = 0.0
-        model: Any = self.model
-        model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager():
-            for batch in loader:
-                inputs = self._prepare_inputs(batch)
-                total, logits = weighted_loss(model, inputs)
-                loss += float(total)
-                weight += float(inputs["weights"].sum())
-                correct += float((logits.argmax(-1) == inputs["targets"]).sum())
-                tokens += len(inputs["targets"])
-        model.train()
+        loss, weight, correct, tokens = self._validation_sums(
+            self.get_eval_dataloader(eval_dataset)
+        )
         if not math.isfinite(loss):
             raise ConfigError(
                 "the training has diverged: the validation loss is no number",
@@ -155,16 +120,34 @@ class PackTrainer(Trainer):
             f"{metric_key_prefix}_perplexity": math.exp(min(loss / weight, 50.0)),
             f"{metric_key_prefix}_token_accuracy": correct / tokens,
         }
-        if self.beside is not None:
+        if self.beside is not None and self.is_world_process_zero():
             # Only the outermost `forward` computes in the format of training by itself.
             with self.accelerator.autocast():
-                found = self.beside(model)
+                found = self.beside(self.model)
             figures |= {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, figures
         )
         return figures
+
+    def _validation_sums(self, loader: Any) -> list[float]:
+        """Loss and weight, right tokens and all tokens, over all processes."""
+        loss = weight = correct = tokens = 0.0
+        model: Any = self.model
+        model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for batch in loader:
+                inputs = self._prepare_inputs(batch)
+                total, logits = weighted_loss(model, inputs)
+                loss += float(total)
+                weight += float(inputs["weights"].sum())
+                counted = inputs["weights"] > 0
+                right = (logits.argmax(-1) == inputs["targets"]) & counted
+                correct += float(right.sum())
+                tokens += float(counted.sum())
+        model.train()
+        return processes.summed((loss, weight, correct, tokens))
 
 
 def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -176,14 +159,16 @@ def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; the others are removed."""
-    found = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            found.append(path)
-        else:
-            shutil.rmtree(path)
+    """The newest checkpoint that was written to its end."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).exists()]
     return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the checkpoints that were not written to their end."""
+    for path in folder.glob("checkpoint-*"):
+        if not (path / COMPLETE).exists():
+            shutil.rmtree(path)
 
 
 def training_arguments(
@@ -192,7 +177,7 @@ def training_arguments(
     folder: Path,
     *,
     seed: int,
-    plan: "StepPlan",
+    plan: StepPlan,
     shown: Shown = NOWHERE,
 ) -> TrainingArguments:
     """Settings of transformers' Trainer."""
@@ -226,31 +211,3 @@ def training_arguments(
         seed=seed,
         data_seed=seed,
     )
-
-
-class StepPlan:
-    """How packs make optimizer steps.
-
-    A micro-batch is one pack on a CPU, where longer sequences only cost attention, and as many
-    as stay under a token count on a GPU.
-    """
-
-    def __init__(self, packs: Sequence[Pack], config: TrainConfig, *, device: str) -> None:
-        rows = sum(len(pack.rows) for pack in packs)
-        packs_per_step = max(1, round(config.rows_per_step * len(packs) / rows))
-        tokens = max(pack.tokens for pack in packs)
-        fit = 1 if device == "cpu" else max(1, config.context_tokens * 2 // tokens)
-        self.packs_per_batch = min(fit, packs_per_step)
-        self.batches_per_step = max(1, round(packs_per_step / self.packs_per_batch))
-        per_step = self.packs_per_batch * self.batches_per_step
-        self.steps = config.epochs * math.ceil(len(packs) / per_step)
-
-    def halve(self) -> bool:
-        """Make micro-batches smaller and the steps no other; False if they hold one pack."""
-        per_step = self.packs_per_batch * self.batches_per_step
-        smaller = range(self.packs_per_batch // 2, 0, -1)
-        size = next((count for count in smaller if per_step % count == 0), 0)
-        if not size:
-            return False
-        self.packs_per_batch, self.batches_per_step = size, per_step // size
-        return True

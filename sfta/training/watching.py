@@ -9,6 +9,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from sfta.core.artifact import sync_tree
 from sfta.core.progress import Task
+from sfta.training import processes
 from sfta.training.memory import GIB, peak_memory
 from sfta.training.trainer import COMPLETE, PackTrainer
 
@@ -30,7 +31,8 @@ class Watch(TrainerCallback):
     @property
     def tokens_per_second(self) -> float:
         """Tokens read in training, validations and checkpoints included in the time."""
-        return self._trainer.tokens / max(time.monotonic() - self._begun, 1e-9)
+        tokens: int = self._trainer.tokens * processes.count()
+        return tokens / max(time.monotonic() - self._begun, 1e-9)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Continue the count of a resumed run."""
@@ -48,14 +50,16 @@ class Watch(TrainerCallback):
         self._task.advance(
             note=f"loss {self._loss:.3f}, {self.tokens_per_second:.0f} tokens/s, {memory:.1f} GiB"
         )
-        if time.monotonic() - self._saved >= self._every:
+        if processes.agreed(time.monotonic() - self._saved >= self._every):
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: Any, *_: Any, **__: Any) -> None:
         """Mark the checkpoint after its last file: an unmarked one is never read."""
-        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        sync_tree(folder)
-        (folder / COMPLETE).touch()
+        processes.meet()
+        if processes.is_first():
+            folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+            sync_tree(folder)
+            (folder / COMPLETE).touch()
         self._saved = time.monotonic()
 
 

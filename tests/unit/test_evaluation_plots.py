@@ -76,6 +76,7 @@ def test_what_was_not_measured_is_left_out():
     report["differences"] = {}
     assert set(figures(report, {}, THEMES["light"])) == {"metrics"}
     assert "latency" in figures(report, {"raft_rag": [5.0]}, THEMES["dark"])
+    assert "latency" not in figures(report, {"base_rag": [], "raft_rag": []}, THEMES["dark"])
 
 
 def test_the_colours_of_arms_can_be_told_apart_without_colour():

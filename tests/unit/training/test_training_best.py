@@ -21,7 +21,7 @@ def validated(best, model, losses, *, start=1):
     for step, loss in enumerate(losses, start):
         with torch.no_grad():
             model.weight.fill_(step)
-        state = SimpleNamespace(global_step=step)
+        state = SimpleNamespace(global_step=step, is_world_process_zero=True)
         best.on_evaluate(None, state, control, metrics={"eval_loss": loss}, model=model)
         if control.should_training_stop:
             return step

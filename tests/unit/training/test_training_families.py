@@ -14,7 +14,7 @@ from sfta.core.stage import Job, Runtime
 from sfta.raft.config import PromptConfig
 from sfta.stages import merge as merging
 from sfta.stages import train as stage
-from sfta.training import trainer
+from sfta.training import steps, trainer
 from sfta.training.config import LoraSettings, TrainConfig
 from sfta.training.model import Precision, load_student
 from sfta.training.packing import Pack, make_packs
@@ -50,7 +50,7 @@ def packs_of(encoder, count=6):
 
 
 def summed_loss(model, packs):
-    batch = trainer.collate(packs, refusal_weight=1.0)
+    batch = steps.collate(packs, refusal_weight=1.0)
     return trainer.weighted_loss(model, batch)[0]
 
 

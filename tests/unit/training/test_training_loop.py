@@ -9,7 +9,8 @@ import torch
 from sfta.stages import train as stage
 from sfta.training import trainer, watching
 from sfta.training.model import Precision, choose_precision
-from sfta.training.trainer import COMPLETE, StepPlan, last_checkpoint
+from sfta.training.steps import StepPlan
+from sfta.training.trainer import COMPLETE, last_checkpoint, remove_unfinished
 from sfta_edge.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -142,7 +143,9 @@ def test_only_a_marked_checkpoint_is_read_and_the_newest_by_number(tmp_path):
         if marked:
             (tmp_path / f"checkpoint-{number}" / COMPLETE).touch()
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    remove_unfinished(tmp_path)
     assert not (tmp_path / "checkpoint-90").exists()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
 def test_rows_that_do_not_fit_are_listed_with_the_adapter(training_job):
@@ -177,6 +180,7 @@ def test_a_number_format_has_its_reason():
 )
 def test_smaller_batches_make_the_same_steps(before, after):
     plan = StepPlan.__new__(StepPlan)
+    plan.processes = 1
     plan.packs_per_batch, plan.batches_per_step = before
     assert plan.halve() is (after is not None)
     assert (plan.packs_per_batch, plan.batches_per_step) == (after or before)
@@ -193,8 +197,8 @@ def test_out_of_memory_halves_the_batch_and_goes_on_from_the_checkpoint(
             raise torch.OutOfMemoryError("out of memory")
         return real(self, model, inputs, *rest, **more)
 
-    def two_at_once(self, packs, config, *, device):
-        plan(self, packs, config, device=device)
+    def two_at_once(self, packs, config, **where):
+        plan(self, packs, config, **where)
         self.packs_per_batch, self.batches_per_step, self.steps = 2, 1, 2 * -(-len(packs) // 2)
 
     plan = StepPlan.__init__

@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from bitsandbytes.nn import Linear4bit
+from hypothesis import given
+from hypothesis import strategies as st
 from peft import PeftModel
 from safetensors.torch import load_file
+from torch.utils.data import BatchSampler
 from transformers import (
     AutoModelForCausalLM,
 )
@@ -14,14 +18,8 @@ from sfta.training.config import LoraSettings, TrainConfig
 from sfta.training.model import Precision, load_student
 from sfta.training.packing import Pack
 from sfta.training.rows import EncodedRow
-from sfta.training.trainer import (
-    PackData,
-    PackTrainer,
-    StepPlan,
-    collate,
-    training_arguments,
-    weighted_loss,
-)
+from sfta.training.steps import PackData, PackOrder, StepPlan, collate
+from sfta.training.trainer import PackTrainer, training_arguments, weighted_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLOAT32 = Precision("float32", "tests compare exactly", "cpu")
@@ -199,3 +197,51 @@ def test_a_gpu_batch_stays_under_twice_the_context():
     plan = StepPlan(PACKS, config, device="cuda")
     assert plan.packs_per_batch * max(pack.tokens for pack in PACKS) <= 40
     assert plan.packs_per_batch * plan.batches_per_step == 4
+
+
+def test_processes_share_a_step_in_equal_parts():
+    config = TrainConfig(rows_per_step=6)
+    alone = StepPlan(PACKS, config, device="cpu")
+    two = StepPlan(PACKS, config, device="cpu", processes=2)
+    assert (alone.batches_per_step, two.batches_per_step) == (4, 2)
+    assert alone.facts() == two.facts()
+
+
+@given(
+    count=st.integers(1, 40),
+    processes=st.integers(1, 5),
+    size=st.integers(1, 3),
+    epoch=st.integers(0, 3),
+)
+def test_processes_together_read_each_pack_once_in_the_order_of_one(
+    count, processes, size, epoch
+):
+    alone = PackOrder(count, seed=5, multiple=1)
+    alone.set_epoch(epoch)
+    shares = []
+    for place in range(processes):
+        order = PackOrder(count, seed=5, multiple=processes * size)
+        order.set_epoch(epoch)
+        batches = BatchSampler(order, size, drop_last=False)
+        shares.append(list(BatchSamplerShard(batches, processes, place)))
+    dealt = [pack for turn in zip(*shares, strict=True) for part in turn for pack in part]
+    assert [pack for pack in dealt if pack < count] == list(alone)
+    assert all(len(share) == len(shares[0]) for share in shares)
+
+
+def test_an_order_goes_on_to_the_next_epoch_by_itself_and_can_be_set_back():
+    order = PackOrder(20, seed=1, multiple=1)
+    first, second = list(order), list(order)
+    assert first != second
+    order.set_epoch(1)
+    assert list(order) == second
+    assert list(PackOrder(20, seed=None, multiple=1)) == list(range(20))
+
+
+def test_the_pack_after_the_last_counts_nothing(byte_llama, tmp_path):
+    packs = PackData(PACKS)
+    batch = collate([packs[len(PACKS)]], refusal_weight=3.0)
+    assert batch["weights"].sum() == 0
+    running = loop(byte_llama, tmp_path)
+    total, _ = weighted_loss(running.model, batch)
+    assert total.item() == 0.0
