@@ -12,8 +12,8 @@ from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, Retrie
 from sfta.evaluation.config import EvaluateConfig
 from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
 from sfta.raft.intake.config import DatasetConfig
-from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig
-from sfta.training.config import ModelConfig, TrackConfig, TrainConfig
+from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig, SweepConfig
+from sfta.training.config import ModelConfig, RetrieverConfig, TrackConfig, TrainConfig
 
 
 class Recipe(Section):
@@ -43,6 +43,8 @@ class Recipe(Section):
     """What the data card says of rights and limits."""
     train: TrainConfig = TrainConfig()
     """How the model learns."""
+    retriever: RetrieverConfig = RetrieverConfig()
+    """How the embedder learns, if it is to."""
     track: TrackConfig = TrackConfig()
     """Where the figures of a training are shown."""
     merge: MergeConfig = MergeConfig()
@@ -53,6 +55,8 @@ class Recipe(Section):
     """What is measured, and the least it takes to ship."""
     bundle: BundleConfig = BundleConfig()
     """What goes to the device."""
+    sweep: SweepConfig = SweepConfig()
+    """What `sfta sweep` tries."""
 
     _root: Path = PrivateAttr(default=Path())
 

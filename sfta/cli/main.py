@@ -17,6 +17,7 @@ STAGE_COMMANDS = (
     "generate",
     "adopt",
     "train",
+    "train-retriever",
     "merge",
     "export",
     "evaluate",
@@ -25,6 +26,7 @@ STAGE_COMMANDS = (
 COMMANDS: tuple[str, ...] = (
     "run",
     *STAGE_COMMANDS,
+    "sweep",
     *("chat", "init", "show", "plan", "runs", "inspect", "review", "convert", "compare"),
     "keygen",
     "doctor",

@@ -17,6 +17,7 @@ _NEXT = {
     "generate": "sfta train {recipe}",
     "adopt": "sfta train {recipe}",
     "train": "sfta export {recipe}",
+    "train-retriever": "sfta train {recipe}",
     "merge": "sfta export {recipe}",
     "export": "sfta evaluate {recipe}",
     "evaluate": "sfta bundle {recipe}",
@@ -49,8 +50,17 @@ def print_outcomes(
     print_table(("stage", "", "seconds", "key figures"), rows)
     last = outcomes[-1]
     named = f"{recipe} --dataset {shlex.quote(str(dataset))}" if dataset else str(recipe)
-    following = _NEXT[last.stage].format(recipe=named, artifact=last.artifact.path)
+    following = _following(last).format(recipe=named, artifact=last.artifact.path)
     click.echo(f"\n{last.artifact.kind}: {last.artifact.path}\nnext: {following}")
+
+
+def _following(last: Outcome) -> str:
+    """The command that comes next."""
+    if last.stage == "train-retriever" and last.artifact.metrics["better"]:
+        # Relative paths in a recipe start at its own folder.
+        model = shlex.quote(f"index.embedder={last.artifact.path.resolve() / 'model'}")
+        return f"sfta run {{recipe}} --set {model}"
+    return _NEXT[last.stage]
 
 
 def print_plan(planned: Sequence[Planned], *, as_json: bool) -> None:

@@ -29,6 +29,7 @@ _PROMISES = {
     "generate": "Make RAFT rows: question, context, quotes, answer.",
     "adopt": "Take the rows of a file instead of generated ones: check and divide them.",
     "train": "Fine-tune the base model on the rows.",
+    "train-retriever": "Fine-tune the embedder on the questions; only a better one is kept.",
     "merge": "Merge the adapter into the 16-bit base model.",
     "export": "Convert, quantize and prove that the result is equal.",
     "evaluate": "Measure base and trained model through the code of the device.",
@@ -76,7 +77,7 @@ def _command(name: str) -> click.Command:
 def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
     """Run a stage and what it needs."""
     from sfta.core.stage import run_stages, select
-    from sfta.stages.pipeline import stages_of
+    from sfta.stages.pipeline import BESIDE, stages_of
     from sfta.stages.together import processes, train_together
 
     if name == "adopt" and settings.dataset.file is None:
@@ -85,7 +86,8 @@ def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
         )
     outcomes: list[Outcome] = []
     run = train_together if processes() > 1 else run_stages
-    run(select(stages_of(settings), name), settings, runtime, on_outcome=outcomes.append)
+    stages = select((*stages_of(settings), *BESIDE), name)
+    run(stages, settings, runtime, on_outcome=outcomes.append)
     return outcomes
 
 

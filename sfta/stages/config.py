@@ -1,6 +1,6 @@
 """Settings of merging the adapter, exporting the model and of putting the bundle together."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -25,6 +25,7 @@ Scheme = Literal[
     "Q3_K_S",
     "Q2_K",
 ]
+_OTHER_LOSS = ("train.rows", "train.refusal_weight", "train.context_tokens")
 PythonVersion = Annotated[str, Field(pattern=r"^3\.\d{1,2}$")]
 
 
@@ -47,6 +48,45 @@ class ExportConfig(Section):
     def _no_repetition(self) -> Self:
         if len(set(self.schemes)) != len(self.schemes):
             raise ValueError("a scheme is listed twice")
+        return self
+
+
+class SweepConfig(Section):
+    """Settings that `sfta sweep` tries in all combinations. A run of the recipe ignores it."""
+
+    over: dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)+$")], list[Any]] = {}
+    """Values by setting, as in {train.lora.rank: [8, 16], generate.context.oracle_fraction:
+    [0.6, 0.8, 1.0]}."""
+    until: Literal["train", "evaluate"] = "evaluate"
+    """Last stage of a trial. After `train` the validation loss is compared, which tells nothing
+    about trials with other rows; after `evaluate` the answers."""
+    metric: str | None = None
+    """What trials are compared by: a figure of the report, or validation_loss. None: overall_f1
+    after `evaluate`, validation_loss after `train`."""
+    trials: PositiveInt | None = None
+    """Most combinations that are tried, drawn with the recipe's seed; none: all."""
+
+    @property
+    def compared(self) -> str:
+        """The metric that is used."""
+        usual = "overall_f1" if self.until == "evaluate" else "validation_loss"
+        return self.metric or usual
+
+    @model_validator(mode="after")
+    def _losses_can_be_compared(self) -> Self:
+        if empty := [key for key, values in self.over.items() if not values]:
+            raise ValueError(f"over.{empty[0]} names no value")
+        if self.compared == "validation_loss" and self.until == "evaluate":
+            raise ValueError("metric: validation_loss needs until: train")
+        if self.until == "train" and self.compared != "validation_loss":
+            raise ValueError("until: train knows validation_loss only")
+        others = [
+            key for key in self.over if not key.startswith("train.") or key in _OTHER_LOSS
+        ]
+        if self.until == "train" and others:
+            raise ValueError(
+                f"{others[0]} changes what the validation loss measures: use until: evaluate"
+            )
         return self
 
 

@@ -21,26 +21,33 @@ EMBEDDER = "embedder.gguf"
 
 def run(job: Job[Recipe]) -> Metrics:
     """Embed every chunk and write the knowledge file."""
-    # Loaded here: `sfta --help` must not wait for llama.cpp.
-    from sfta_edge.embedder import Embedder
     from sfta_export.gguf import embedder_gguf
 
     recipe, cache = job.recipe, job.runtime.cache
     folder = hub.resolve_model(recipe.index.embedder, cache, root=recipe.root)
-    model = embedder_gguf(folder, cache).resolve()
-    shutil.copyfile(model, job.out / EMBEDDER)
-    documents, chunks = read_corpus(job.inputs["corpus"])
-    with Embedder(job.out / EMBEDDER) as embedder:
+    return write_index(
+        embedder_gguf(folder, cache).resolve(), job.inputs["corpus"], job.out, job.runtime
+    )
+
+
+def write_index(model: Path, corpus: Artifact, out: Path, runtime: Runtime) -> Metrics:
+    """Knowledge file of a corpus and a copy of the embedder it was made with."""
+    # Loaded here: `sfta --help` must not wait for llama.cpp.
+    from sfta_edge.embedder import Embedder
+
+    shutil.copyfile(model, out / EMBEDDER)
+    documents, chunks = read_corpus(corpus)
+    with Embedder(out / EMBEDDER) as embedder:
         identity = embedder.identity
     texts = passages(documents, chunks)
-    vectors, truncated = embed_all(texts, model, identity.sha256, job.runtime)
-    write_knowledge(job.out / KNOWLEDGE, documents, chunks, vectors, identity)
+    vectors, truncated = embed_all(texts, model, identity.sha256, runtime)
+    write_knowledge(out / KNOWLEDGE, documents, chunks, vectors, identity)
     return {
         "documents": len(documents),
         "chunks": len(chunks),
         "dimension": identity.dimension,
         "truncated": truncated,
-        "bytes": (job.out / KNOWLEDGE).stat().st_size,
+        "bytes": (out / KNOWLEDGE).stat().st_size,
     }
 
 

@@ -13,6 +13,7 @@ from sfta.stages import (
     ingest,
     merge,
     train,
+    train_retriever,
 )
 
 STAGES: tuple[Stage[Recipe], ...] = (
@@ -26,6 +27,8 @@ STAGES: tuple[Stage[Recipe], ...] = (
     evaluate.STAGE,
     bundle.STAGE,
 )
+BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE,)
+"""Stages that no run needs: what they make is named in a recipe afterwards."""
 
 
 def stages_of(recipe: Recipe) -> tuple[Stage[Recipe], ...]:

@@ -117,3 +117,18 @@ class TrainConfig(Section):
         if self.method != "qlora" and self.quantization != "nf4":
             raise ValueError("quantization has an effect with method: qlora only")
         return self
+
+
+class RetrieverConfig(Section):
+    """Fine-tuning of the embedder: `sfta train-retriever`. Only a better one is written."""
+
+    epochs: PositiveInt = 2
+    """Passes over the questions."""
+    pairs_per_step: Annotated[int, Field(ge=2)] = 32
+    """Questions of a step. Each is also held against the chunks of all others."""
+    learning_rate: PositiveFloat = 3e-5
+    """Peak learning rate, reached after a tenth of the steps and then lowered."""
+    hard_negatives: NonNegativeInt = 2
+    """Chunks for each question that the search finds and that do not answer it."""
+    search_depth: PositiveInt = 24
+    """How many of the chunks that are found are looked through for them."""

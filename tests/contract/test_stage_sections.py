@@ -99,7 +99,7 @@ def test_a_stage_declares_sections_that_exist(name):
 
     stage = stage_of(name)
     assert isinstance(stage, Stage)
-    assert stage.name == name
+    assert stage.name == name.replace("_", "-")
     assert set(stage.sections) <= set(Recipe.model_fields)
 
 
@@ -116,11 +116,13 @@ def test_every_need_is_made_by_one_stage_that_runs_before(file):
         assert set(stage.needs) <= set(makes[:place])
 
 
-def test_every_stage_is_in_a_line_with_generated_rows_or_in_one_with_rows_of_a_file():
+def test_every_stage_is_in_a_line_or_stands_beside_them():
     from sfta.stages import adopt
+    from sfta.stages.pipeline import BESIDE
     from sfta.stages.pipeline import STAGES as GENERATED
 
-    assert {stage.name for stage in (adopt.STAGE, *GENERATED)} == set(STAGES)
+    every = (adopt.STAGE, *GENERATED, *BESIDE)
+    assert {stage.name.replace("-", "_") for stage in every} == set(STAGES)
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,24 @@ def test_adopting_nothing_says_what_is_missing(folder):
     done = sfta("adopt", "recipe.yaml", cwd=folder)
     assert done.returncode == 2
     assert "hint: Name one with --dataset FILE." in done.stderr
+
+
+def test_a_sweep_trains_every_combination_once_and_ranks_them(folder):
+    write(folder / "chats.jsonl", chats(40))
+    arguments = (
+        "sweep", "recipe.yaml", "--set", "sweep.until=train", "--set", "dataset.file=chats.jsonl",
+        "--set", "sweep.over={train.lora.rank: [2, 4], train.learning_rate: [0.001, 0.02]}",
+    )  # fmt: skip
+    done = sfta(*arguments, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    losses = [one["validation_loss"] for one in found]
+    assert losses == sorted(losses)
+    assert len({one["artifact"] for one in found}) == 4
+    assert found[0]["values"]["train.learning_rate"] == 0.02
+    again = sfta(*arguments, cwd=folder)
+    assert again.stderr.count("train: reused") == 4
+    lines = again.stdout.splitlines()
+    assert lines[0].split() == ["train.learning_rate", "train.lora.rank", "validation_loss"]
+    assert lines[-1].startswith("next: sfta run recipe.yaml --set train.learning_rate=0.02")
+    assert len(list((folder / "runs/sweeps").glob("*/trials.png"))) == 1

@@ -143,3 +143,22 @@ def test_folders_and_the_key_may_come_from_the_environment(parse):
 )
 def test_a_runtime_that_cannot_be_is_refused_by_name(parse, arguments, said):
     assert said in parse(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("better", "following"),
+    [
+        (True, "sfta run a.yaml --set index.embedder={folder}/model"),
+        (False, "sfta train a.yaml"),
+    ],
+)
+def test_only_a_better_retriever_is_named_in_the_next_command(tmp_path, better, following):
+    made = make(tmp_path / "made", "embedder", better=better)
+    outcome = Outcome("train-retriever", made, reused=False, seconds=1.0)
+
+    @click.command()
+    def show():
+        print_outcomes([outcome], as_json=False, recipe=Path("a.yaml"))
+
+    last = CliRunner().invoke(show).stdout.splitlines()[-1]
+    assert last == f"next: {following.format(folder=made.path.resolve())}"

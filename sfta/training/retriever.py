@@ -1,0 +1,147 @@
+"""Fine-tuning of a sentence-transformers encoder, resumable like the training of the model.
+
+Loss: of the oracle chunk among its hard negatives and the chunks of all other questions of the
+step (multiple negatives ranking, arXiv 1705.00652).
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from sentence_transformers.base.sampler import BatchSamplers
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from transformers import PrinterCallback, TrainerCallback
+
+from sfta.core.artifact import sync_tree
+from sfta.core.progress import Task, task
+from sfta.training.config import RetrieverConfig
+from sfta.training.model import Precision
+from sfta.training.trainer import COMPLETE, last_checkpoint, remove_unfinished
+from sfta.training.triplets import Triplet
+
+_CHECKPOINT_SECONDS = 120.0
+_WARMUP = 0.1
+
+
+def train_encoder(
+    base: Path,
+    triplets: Sequence[Triplet],
+    passages: Mapping[str, str],
+    config: RetrieverConfig,
+    precision: Precision,
+    *,
+    seed: int,
+    work: Path,
+    out: Path,
+) -> list[dict[str, Any]]:
+    """Train, write the encoder into `out`, and return the loss of every step.
+
+    Args:
+        base: folder of the encoder.
+        triplets: what it learns from.
+        passages: text of each chunk as the index embeds it.
+        config: how it learns.
+        precision: device and number format; weights stay in 32 bits.
+        seed: decides the order.
+        work: folder for checkpoints; a run that was interrupted goes on from the last one.
+        out: folder of the encoder that was trained.
+    """
+    model = SentenceTransformer(
+        str(base), device=precision.device, local_files_only=True, trust_remote_code=False
+    )
+    steps = config.epochs * -(-len(triplets) // config.pairs_per_step)
+    remove_unfinished(work)
+    with task("train the retriever", steps) as progress:
+        loop = SentenceTransformerTrainer(
+            model=model,
+            args=_arguments(config, precision, seed, work, steps),
+            train_dataset=_dataset(triplets, passages),
+            loss=MultipleNegativesRankingLoss(model),
+            callbacks=[_Watch(progress)],
+        )
+        loop.remove_callback(PrinterCallback)
+        resume = last_checkpoint(work)
+        loop.train(resume_from_checkpoint=str(resume) if resume else None)
+    model.save_pretrained(str(out), create_model_card=False)
+    return [
+        {"step": line["step"], "loss": line["loss"]}
+        for line in loop.state.log_history
+        if "loss" in line
+    ]
+
+
+def _dataset(triplets: Sequence[Triplet], passages: Mapping[str, str]) -> Dataset:
+    """Columns in the order that the loss reads; a question with fewer negatives repeats one."""
+    most = max(len(triplet.negatives) for triplet in triplets)
+    records = []
+    for triplet in triplets:
+        record = {"question": triplet.question, "oracle": passages[triplet.oracle]}
+        chosen = triplet.negatives or (_any_other(triplet, triplets),)
+        for place in range(most):
+            record[f"negative_{place}"] = passages[chosen[place % len(chosen)]]
+        records.append(record)
+    return Dataset.from_list(records)
+
+
+def _any_other(triplet: Triplet, triplets: Sequence[Triplet]) -> str:
+    """A chunk that answers another question."""
+    others = (other.oracle for other in triplets if other.oracle != triplet.oracle)
+    return next(others, triplet.oracle)
+
+
+def _arguments(
+    config: RetrieverConfig, precision: Precision, seed: int, work: Path, steps: int
+) -> SentenceTransformerTrainingArguments:
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.pairs_per_step,
+        learning_rate=config.learning_rate,
+        warmup_steps=round(_WARMUP * steps),
+        lr_scheduler_type="cosine",
+        # Texts that stand twice in a step would be held against themselves.
+        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        bf16=precision.name == "bfloat16",
+        fp16=precision.name == "float16",
+        use_cpu=precision.device == "cpu",
+        logging_steps=1,
+        save_strategy="no",
+        save_total_limit=2,
+        report_to=[],
+        disable_tqdm=True,
+        seed=seed,
+        data_seed=seed,
+    )
+
+
+class _Watch(TrainerCallback):
+    """Shows progress, asks for checkpoints by the clock and marks those that are whole."""
+
+    def __init__(self, progress: Task) -> None:
+        self._progress, self._saved = progress, time.monotonic()
+        self._loss = float("nan")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
+        self._progress.total = state.max_steps
+        self._progress.advance(state.global_step)
+
+    def on_log(self, *_: Any, logs: dict[str, Any] | None = None, **__: Any) -> None:
+        self._loss = (logs or {}).get("loss", self._loss)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
+        self._progress.advance(note=f"loss {self._loss:.3f}")
+        if time.monotonic() - self._saved >= _CHECKPOINT_SECONDS:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        sync_tree(folder)
+        (folder / COMPLETE).touch()
+        self._saved = time.monotonic()
