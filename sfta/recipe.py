@@ -13,7 +13,13 @@ from sfta.evaluation.config import EvaluateConfig
 from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
 from sfta.raft.intake.config import DatasetConfig
 from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig, SweepConfig
-from sfta.training.config import ModelConfig, RetrieverConfig, TrackConfig, TrainConfig
+from sfta.training.config import (
+    ModelConfig,
+    PreferenceConfig,
+    RetrieverConfig,
+    TrackConfig,
+    TrainConfig,
+)
 
 
 class Recipe(Section):
@@ -43,6 +49,8 @@ class Recipe(Section):
     """What the data card says of rights and limits."""
     train: TrainConfig = TrainConfig()
     """How the model learns."""
+    preference: PreferenceConfig | None = None
+    """How the trained model learns to prefer; none: it does not, and the stage is left out."""
     retriever: RetrieverConfig = RetrieverConfig()
     """How the embedder learns, if it is to."""
     track: TrackConfig = TrackConfig()
@@ -69,6 +77,16 @@ class Recipe(Section):
         if self.train.rows in ("closed_book", "text") and self.evaluate.choose_quotes:
             raise ValueError(
                 f"evaluate.choose_quotes must be false with train.rows: {self.train.rows}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _preferences_follow_raft(self) -> Self:
+        if self.preference is not None and self.train.method == "full":
+            raise ValueError("preference needs an adapter: train.method lora or qlora")
+        if self.preference is not None and self.train.rows != "raft":
+            raise ValueError(
+                "preference needs train.rows: raft, which teaches to refuse as well"
             )
         return self
 

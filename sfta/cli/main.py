@@ -17,6 +17,7 @@ STAGE_COMMANDS = (
     "generate",
     "adopt",
     "train",
+    "prefer",
     "train-retriever",
     "merge",
     "export",

@@ -17,6 +17,7 @@ _NEXT = {
     "generate": "sfta train {recipe}",
     "adopt": "sfta train {recipe}",
     "train": "sfta export {recipe}",
+    "prefer": "sfta export {recipe}",
     "train-retriever": "sfta train {recipe}",
     "merge": "sfta export {recipe}",
     "export": "sfta evaluate {recipe}",

@@ -29,6 +29,7 @@ _PROMISES = {
     "generate": "Make RAFT rows: question, context, quotes, answer.",
     "adopt": "Take the rows of a file instead of generated ones: check and divide them.",
     "train": "Fine-tune the base model on the rows.",
+    "prefer": "Let the trained model prefer grounded answers (DPO); section `preference`.",
     "train-retriever": "Fine-tune the embedder on the questions; only a better one is kept.",
     "merge": "Merge the adapter into the 16-bit base model.",
     "export": "Convert, quantize and prove that the result is equal.",
@@ -83,6 +84,10 @@ def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
     if name == "adopt" and settings.dataset.file is None:
         raise ConfigError(
             "there is no file of rows to adopt", hint="Name one with --dataset FILE."
+        )
+    if name == "prefer" and settings.preference is None:
+        raise ConfigError(
+            "the recipe has no preferences", hint="Add a section `preference: {}` to it."
         )
     outcomes: list[Outcome] = []
     run = train_together if processes() > 1 else run_stages

@@ -12,6 +12,7 @@ from sfta.stages import (
     index,
     ingest,
     merge,
+    prefer,
     train,
     train_retriever,
 )
@@ -35,8 +36,12 @@ def stages_of(recipe: Recipe) -> tuple[Stage[Recipe], ...]:
     """The stages of a recipe: with rows of its own, `adopt` stands first and nothing is generated.
 
     First, because it reads a file in seconds and needs nothing: a mistake in the rows is found
-    before documents are parsed.
+    before documents are parsed. Where the recipe has preferences, they follow the training.
     """
-    if recipe.dataset.file is None:
-        return STAGES
-    return (adopt.STAGE, *(stage for stage in STAGES if stage is not generate.STAGE))
+    stages = STAGES
+    if recipe.dataset.file is not None:
+        stages = (adopt.STAGE, *(stage for stage in STAGES if stage is not generate.STAGE))
+    if recipe.preference is not None:
+        place = stages.index(train.STAGE) + 1
+        stages = (*stages[:place], prefer.STAGE, *stages[place:])
+    return stages

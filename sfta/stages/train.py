@@ -14,6 +14,7 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD, adapter_card
 from sfta.stages.fitting import Fitting, start_of, trained
+from sfta.stages.saved_adapter import save_adapter
 from sfta.stages.watched_answers import Beside, answering, read_lines
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
@@ -109,7 +110,7 @@ def _fit(
     if config.method == "full":
         save_weights(loop.model, base, job.out)
     else:
-        _save_adapter(loop.model, job.out)
+        save_adapter(loop.model, job.out)
     history = watching.history_lines(loop.state.log_history)
     settings = {"precision": precision.facts(), "steps": loop.state.global_step, **plan.facts()}
     _write_records(job.out, history, settings)
@@ -150,21 +151,6 @@ def _write_records(out: Path, history: list[dict[str, Any]], settings: dict[str,
     watching.write_history(out / "history.jsonl", history)
     curves.draw_curves(history, out)
     (out / "settings.json").write_text(json.dumps(settings, sort_keys=True, indent=2), "utf-8")
-
-
-def _save_adapter(model: Any, out: Path) -> None:
-    """Only weights and configuration; the base is named by its content, not by a local path."""
-    from sfta.training.model import quantized_base
-
-    model.save_pretrained(out)
-    if (quantized := quantized_base(model)) is not None:
-        quantized.write(out)
-    (out / CARD).unlink(missing_ok=True)  # ours says more
-    path = out / "adapter_config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config["base_model_name_or_path"] = ""
-    config["target_modules"] = sorted(config["target_modules"])
-    path.write_text(json.dumps(config, sort_keys=True, indent=2), "utf-8")
 
 
 def _write_lines(path: Path, records: Sequence[dict[str, Any]]) -> None:

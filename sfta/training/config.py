@@ -132,3 +132,21 @@ class RetrieverConfig(Section):
     """Chunks for each question that the search finds and that do not answer it."""
     search_depth: PositiveInt = 24
     """How many of the chunks that are found are looked through for them."""
+
+
+class PreferenceConfig(Section):
+    """A stage after training that prefers grounded answers to others (DPO, arXiv 2305.18290)."""
+
+    beta: PositiveFloat = 0.1
+    """How dearly the model leaves what it has learnt: higher keeps it nearer."""
+    learning_rate: PositiveFloat = 2e-5
+    """Peak learning rate, reached after a tenth of the steps and then lowered."""
+    epochs: PositiveInt = 1
+    """Passes over the pairs."""
+    pairs_per_step: PositiveInt = 16
+    """Pairs that make one optimizer step."""
+    max_pairs: PositiveInt | None = None
+    """Most pairs, drawn with the seed; none: one for every row."""
+    over_refusals: Share = 0.5
+    """Share of the answered rows whose worse answer is the refusal; of the others it quotes a
+    chunk that does not answer. The worse answer of a refusal is always such a quote."""

@@ -4,7 +4,6 @@ Loss: of the oracle chunk among its hard negatives and the chunks of all other q
 step (multiple negatives ranking, arXiv 1705.00652).
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,15 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 
-from sfta.core.artifact import sync_tree
-from sfta.core.progress import Task, task
+from sfta.core.progress import task
 from sfta.training.config import RetrieverConfig
 from sfta.training.model import Precision
-from sfta.training.trainer import COMPLETE, last_checkpoint, remove_unfinished
+from sfta.training.trainer import last_checkpoint, remove_unfinished
 from sfta.training.triplets import Triplet
+from sfta.training.watching import Clock
 
-_CHECKPOINT_SECONDS = 120.0
 _WARMUP = 0.1
 
 
@@ -64,7 +62,7 @@ def train_encoder(
             args=_arguments(config, precision, seed, work, steps),
             train_dataset=_dataset(triplets, passages),
             loss=MultipleNegativesRankingLoss(model),
-            callbacks=[_Watch(progress)],
+            callbacks=[Clock(progress)],
         )
         loop.remove_callback(PrinterCallback)
         resume = last_checkpoint(work)
@@ -119,29 +117,3 @@ def _arguments(
         seed=seed,
         data_seed=seed,
     )
-
-
-class _Watch(TrainerCallback):
-    """Shows progress, asks for checkpoints by the clock and marks those that are whole."""
-
-    def __init__(self, progress: Task) -> None:
-        self._progress, self._saved = progress, time.monotonic()
-        self._loss = float("nan")
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
-        self._progress.total = state.max_steps
-        self._progress.advance(state.global_step)
-
-    def on_log(self, *_: Any, logs: dict[str, Any] | None = None, **__: Any) -> None:
-        self._loss = (logs or {}).get("loss", self._loss)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
-        self._progress.advance(note=f"loss {self._loss:.3f}")
-        if time.monotonic() - self._saved >= _CHECKPOINT_SECONDS:
-            control.should_save = True
-
-    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
-        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        sync_tree(folder)
-        (folder / COMPLETE).touch()
-        self._saved = time.monotonic()

@@ -19,20 +19,18 @@ _KEPT = (
 )
 
 
-class Watch(TrainerCallback):
-    """Shows progress and asks for a checkpoint when enough time has passed."""
+class Clock(TrainerCallback):
+    """Shows progress, asks for a checkpoint when enough time has passed, and marks it."""
 
-    def __init__(self, task: Task, trainer: PackTrainer, *, checkpoint_seconds: float) -> None:
-        self._task, self._trainer = task, trainer
-        self._every = checkpoint_seconds
+    def __init__(self, task: Task, *, checkpoint_seconds: float = 120.0) -> None:
+        self._task, self._every = task, checkpoint_seconds
         self._begun = self._saved = time.monotonic()
         self._loss = float("nan")
 
     @property
-    def tokens_per_second(self) -> float:
-        """Tokens read in training, validations and checkpoints included in the time."""
-        tokens: int = self._trainer.tokens * processes.count()
-        return tokens / max(time.monotonic() - self._begun, 1e-9)
+    def note(self) -> str:
+        """What stands beside the count of steps."""
+        return f"loss {self._loss:.3f}"
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Continue the count of a resumed run."""
@@ -46,10 +44,7 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Count the step; ask for a checkpoint by the clock."""
-        memory = peak_memory(self._trainer.model) / GIB
-        self._task.advance(
-            note=f"loss {self._loss:.3f}, {self.tokens_per_second:.0f} tokens/s, {memory:.1f} GiB"
-        )
+        self._task.advance(note=self.note)
         if processes.agreed(time.monotonic() - self._saved >= self._every):
             control.should_save = True
 
@@ -61,6 +56,26 @@ class Watch(TrainerCallback):
             sync_tree(folder)
             (folder / COMPLETE).touch()
         self._saved = time.monotonic()
+
+
+class Watch(Clock):
+    """The clock of a training over packs, which knows its speed and its memory."""
+
+    def __init__(self, task: Task, trainer: PackTrainer, *, checkpoint_seconds: float) -> None:
+        super().__init__(task, checkpoint_seconds=checkpoint_seconds)
+        self._trainer = trainer
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens read in training, validations and checkpoints included in the time."""
+        tokens: int = self._trainer.tokens * processes.count()
+        return tokens / max(time.monotonic() - self._begun, 1e-9)
+
+    @property
+    def note(self) -> str:
+        """Loss, speed and memory."""
+        memory = peak_memory(self._trainer.model) / GIB
+        return f"{super().note}, {self.tokens_per_second:.0f} tokens/s, {memory:.1f} GiB"
 
 
 def history_lines(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -117,11 +117,11 @@ def test_every_need_is_made_by_one_stage_that_runs_before(file):
 
 
 def test_every_stage_is_in_a_line_or_stands_beside_them():
-    from sfta.stages import adopt
+    from sfta.stages import adopt, prefer
     from sfta.stages.pipeline import BESIDE
     from sfta.stages.pipeline import STAGES as GENERATED
 
-    every = (adopt.STAGE, *GENERATED, *BESIDE)
+    every = (adopt.STAGE, prefer.STAGE, *GENERATED, *BESIDE)
     assert {stage.name.replace("-", "_") for stage in every} == set(STAGES)
 
 
