@@ -177,7 +177,8 @@ def _problems(stages: Sequence[Stage[R]], recipe: R, runtime: Runtime) -> list[s
         for planned in plan_stages(stages, recipe, runtime):
             if planned.state == "reuse":
                 del found[planned.stage]
-    return [problem for problems in found.values() for problem in problems]
+    # Two stages may say the same of what both need.
+    return list(dict.fromkeys(problem for problems in found.values() for problem in problems))
 
 
 def run_stage(

@@ -16,8 +16,10 @@ from sfta.stages.adapter_card import CARD, adapter_card
 from sfta.stages.fitting import Fitting, start_of, trained
 from sfta.stages.saved_adapter import save_adapter
 from sfta.stages.watched_answers import Beside, answering, read_lines
+from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
+from sfta_export.gguf import check_convertible
 
 log = logging.getLogger("sfta")
 _WEIGHTS = "adapter_model.safetensors"
@@ -164,8 +166,9 @@ def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG0
     return found
 
 
-def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    problems, start = tracker_problems(recipe.track.to), start_of(recipe)
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
+    problems = [*tracker_problems(recipe.track.to), *_unusable(recipe, runtime)]
+    start = start_of(recipe)
     if start is None:
         return problems
     if not (start / _WEIGHTS).is_file():
@@ -174,6 +177,22 @@ def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
     from sfta.training.model import start_problems
 
     return [*problems, *start_problems(start, recipe.train.lora)]
+
+
+def _unusable(recipe: Recipe, runtime: Runtime) -> list[str]:
+    """What would only show after the training: a model that cannot be exported or prompted.
+
+    Without the tools of the export nothing is known of them; a machine that only trains has none.
+    """
+    try:
+        base = hub.resolve_settings(recipe.model.base, runtime.cache, root=recipe.root)
+        problems = check_convertible(base, runtime.cache)
+        make_contract(hub.load_tokenizer(base), recipe.prompt)
+    except MissingDependencyError:
+        return []
+    except SftaError as error:
+        return [f"base model: {error}"]
+    return problems
 
 
 STAGE = Stage(

@@ -85,6 +85,14 @@ class TrainConfig(Section):
     """Longest prompt with its completion. Rows that need more are listed and left out."""
     too_long_share: Share = 0.02
     """More rows than this share over the limit stop the run."""
+    optimizer: Literal["adamw", "paged_adamw_8bit"] = "adamw"
+    """`paged_adamw_8bit` keeps the two moments of a weight in 8 bits and moves them to the main
+    memory when the GPU's is short: for `full`. It needs a GPU."""
+    kernels: Literal["auto", "plain"] = "auto"
+    """`auto` takes Liger's kernels for norms, rotations and gates, on a GPU and where the package
+    liger-kernel is installed."""
+    compile: bool = False
+    """Compile the model with torch.compile, anew for every length of a batch: for long runs."""
     activation_checkpointing: bool = False
     """Keep less for the backward pass and compute it again: a third more time, a fraction of the
     memory."""

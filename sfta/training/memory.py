@@ -25,8 +25,10 @@ _NOTHING_FITS = (
     "Take a smaller model, lower train.context_tokens or generate.context.rows_per_context, or use "
     "a machine with more memory."
 )
-_STATE_BYTES = 16  # of a trained number: itself, gradient and two moments, in 32 bits
-_MOMENTS_AND_GRADIENT = 12
+_MOMENTS = {"adamw": 8, "paged_adamw_8bit": 2}
+_GRADIENT = 4
+# What the allocator keeps of batches of other lengths; on a CPU measured, see docs/log.md.
+_HELD = {"cpu": 2.5, "cuda": 1.15}
 _KEPT_STATES = 3  # the checkpoint that is there, the one that is being written, and the best
 _PROGRAM = {"cpu": 1.0 * GIB, "cuda": 0.8 * GIB}
 _SPARE = 0.95
@@ -102,24 +104,24 @@ def estimate(
     """Memory of training with this micro-batch as the largest one."""
     width = 2 if precision.name != "float32" else 4
     linear = sum(outputs * inputs for _, outputs, inputs in shape.linear)
+    moments = _MOMENTS[config.optimizer]
     if config.method == "full":
         weights, trained = (
             4.0 * shape.parameters,
-            float(_MOMENTS_AND_GRADIENT * shape.parameters),
+            float((_GRADIENT + moments) * shape.parameters),
         )
     else:
         adapter = sum(
             config.lora.rank * (outputs + inputs)
             for _, outputs, inputs in shape.adapted(config.lora.target_modules)
         )
-        trained = float(_STATE_BYTES * adapter)
+        trained = float((4 + _GRADIENT + moments) * adapter)
         weights = float(width * shape.parameters)
         if config.method == "qlora":
             quantized = linear * _BITS[config.quantization] / 8
             weights = width * (shape.parameters - linear) + quantized
-    return Memory(
-        weights, trained, _activations(shape, batch, width, config), _PROGRAM[precision.device]
-    )
+    kept = _HELD[precision.device] * _activations(shape, batch, width, config)
+    return Memory(weights, trained, kept, _PROGRAM[precision.device])
 
 
 def _activations(

@@ -9,6 +9,7 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def training_arguments(
         warmup_steps=round(config.warmup_share * plan.steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_gradient_norm,
-        optim="adamw_torch",
+        **_speed(config, precision),
         bf16=precision.name == "bfloat16",
         fp16=precision.name == "float16",
         use_cpu=precision.device == "cpu",
@@ -211,3 +212,31 @@ def training_arguments(
         seed=seed,
         data_seed=seed,
     )
+
+
+def _speed(config: TrainConfig, precision: Precision) -> dict[str, Any]:
+    """Optimizer, kernels and compilation.
+
+    Raises:
+        ConfigError: the optimizer needs a GPU.
+    """
+    on_gpu = precision.device == "cuda"
+    if config.optimizer != "adamw" and not on_gpu:
+        raise ConfigError(
+            f"train.optimizer: {config.optimizer} needs a GPU",
+            hint="Use adamw, which takes 8 bytes for each trained weight.",
+        )
+    plain = "adamw_torch_fused" if on_gpu else "adamw_torch"
+    return {
+        "optim": plain if config.optimizer == "adamw" else config.optimizer,
+        "torch_compile": config.compile,
+        "use_liger_kernel": takes_liger(config, precision),
+        # The loss is SFTA's own; it is computed in little memory already.
+        "liger_kernel_config": {"fused_linear_cross_entropy": False, "cross_entropy": False},
+    }
+
+
+def takes_liger(config: TrainConfig, precision: Precision) -> bool:
+    """Whether Liger's kernels take the place of the model's own."""
+    found = find_spec("liger_kernel") is not None
+    return config.kernels == "auto" and precision.device == "cuda" and found

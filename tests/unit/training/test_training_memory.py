@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from model_shapes import SHAPE
 from sfta.stages import train as stage
 from sfta.training import memory
 from sfta.training.config import LoraSettings, TrainConfig
@@ -17,11 +18,6 @@ from sfta.training.rows import EncodedRow
 from sfta_edge.errors import ConfigError
 
 HALF = Precision("bfloat16", "a test", "cpu")
-SHAPE = ModelShape(
-    parameters=1_235_814_400,
-    linear=tuple((f"model.layers.{n}.mlp.up_proj", 8192, 2048) for n in range(58)),
-    layers=16, hidden=2048, inner=8192, heads=32, vocabulary=128_256,
-)  # fmt: skip
 
 
 def packs(*lengths, context=400):
