@@ -114,6 +114,37 @@ def test_the_same_pairs_give_the_same_bytes(prefer_job, tmp_path):
     assert weights[0] == weights[1]
 
 
+def test_an_interrupted_stage_goes_on_and_ends_with_the_same_losses(prefer_job, monkeypatch):
+    from sfta.training import watching
+
+    job = prefer_job()
+    real, steps = watching.Clock.on_step_end, []
+
+    def on_step_end(self, args, state, control, **more):
+        real(self, args, state, control, **more)
+        control.should_save = True
+        steps.append(state.global_step)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching.Clock, "on_step_end", on_step_end)
+    with pytest.raises(KeyboardInterrupt):
+        prefer.run(job)
+    prefer.run(job)
+    assert steps[:6] == [1, 2, 3, 4, 5, 5]
+    cut = (job.out / prefer.HISTORY).read_text("utf-8")
+    shutil.rmtree(job.work)
+    shutil.rmtree(job.out)
+    job.work.mkdir()
+    job.out.mkdir()
+    prefer.run(job)
+    losses = [
+        [json.loads(line)["loss"] for line in text.splitlines() if '"loss"' in line]
+        for text in (cut, (job.out / prefer.HISTORY).read_text("utf-8"))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def test_the_most_pairs_are_kept_to(prefer_job):
     job = prefer_job(preference={"max_pairs": 5, "pairs_per_step": 5})
     metrics = prefer.run(job)

@@ -164,3 +164,31 @@ def test_rows_without_an_answer_are_no_questions_to_learn_from(job, inputs, tmp_
     untested = dataset("untested", [row(0, "{}?", "train")], [])
     with pytest.raises(ConfigError, match="no question to measure a retriever by"):
         stage.run(replace(job("other"), inputs=untested))
+
+
+def test_a_run_that_was_interrupted_goes_on_and_ends_like_one_that_was_not(job, monkeypatch):
+    from sfta.training import watching
+
+    whole = job("whole", epochs=2)
+    stage.run(whole)
+    expected = (whole.out / "losses.json").read_bytes()
+    shutil.rmtree(whole.work)
+    real, steps = watching.Clock.on_step_end, []
+
+    def on_step_end(self, args, state, control, **more):
+        real(self, args, state, control, **more)
+        control.should_save = True
+        steps.append(state.global_step)
+        if steps == [1, 2, 3, 4]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching.Clock, "on_step_end", on_step_end)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(job("cut", epochs=2))
+    again = job("again", epochs=2)
+    stage.run(again)
+    assert steps == [1, 2, 3, 4, 4, 5, 6]
+    ours = json.loads((again.out / "losses.json").read_bytes())
+    assert [line["loss"] for line in ours] == pytest.approx(
+        [line["loss"] for line in json.loads(expected)], rel=1e-4
+    )
