@@ -102,3 +102,29 @@ def test_a_sweep_trains_every_combination_once_and_ranks_them(folder):
     assert lines[0].split() == ["train.learning_rate", "train.lora.rank", "validation_loss"]
     assert lines[-1].startswith("next: sfta run recipe.yaml --set train.learning_rate=0.02")
     assert len(list((folder / "runs/sweeps").glob("*/trials.png"))) == 1
+
+
+def test_rows_with_documents_train_an_adapter_that_then_learns_to_prefer(folder):
+    rows = [
+        {
+            "question": f"What does lamp {n} say?",
+            "answer": f"{n * 7} watt",
+            "context": f"Lamp {n} hangs in hall {n % 9}. It says {n * 7} watt.",
+        }
+        for n in range(30)
+    ]
+    write(folder / "rows.jsonl", rows)
+    arguments = ("--dataset", "rows.jsonl", "--set", "preference.max_pairs=4", "--json")
+    done = sfta("prefer", "recipe.yaml", *arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    adopted, trained, preferred = json.loads(done.stdout)
+    assert adopted["metrics"]["with_context"] == 30
+    assert (
+        preferred["metrics"]["train_pairs"] + preferred["metrics"]["train_pairs_too_long"] <= 4
+    )
+    before, after = (Artifact.open(folder / one["path"]) for one in (trained, preferred))
+    assert before.manifest.kind == after.manifest.kind == "adapter"
+    assert before.digest != after.digest
+    planned = sfta("plan", "recipe.yaml", "--until", "merge", *arguments, cwd=folder)
+    states = {stage["stage"]: stage["state"] for stage in json.loads(planned.stdout)}
+    assert states == {"adopt": "reuse", "train": "reuse", "prefer": "reuse", "merge": "make"}
