@@ -50,13 +50,42 @@ def trained(fitting: Fitting) -> Any:
         torch.cuda.empty_cache()
 
 
+def whole_model(fitting: Fitting, loop: Any) -> Any:
+    """The trained model in one piece.
+
+    Where each process holds a part of every weight, all of them must ask, and the first gets it.
+    """
+    from sfta.training import processes
+    from sfta.training.best import trained_weights
+
+    if not processes.is_sharded():
+        return loop.model
+    weights = trained_weights(loop.model)
+    if not processes.is_first():
+        return loop.model
+    model = _student(fitting)
+    for name, value in trained_weights(model).items():
+        value.copy_(weights[name])
+    return model
+
+
+def _student(fitting: Fitting) -> Any:
+    """The model before its first step."""
+    from sfta.training.model import load_student
+
+    recipe = fitting.job.recipe
+    return load_student(
+        fitting.base, recipe.train, fitting.precision, seed=recipe.seed,
+        start_from=start_of(recipe),
+    )  # fmt: skip
+
+
 def _run_loop(fitting: Fitting) -> Any:
     """Train from the last checkpoint, or from the beginning, to the end."""
     from peft.helpers import disable_input_dtype_casting
 
     from sfta.training import processes
     from sfta.training.best import Best
-    from sfta.training.model import load_student
     from sfta.training.trainer import last_checkpoint, remove_unfinished
     from sfta.training.watching import Watch
 
@@ -65,9 +94,7 @@ def _run_loop(fitting: Fitting) -> Any:
         remove_unfinished(job.work / "checkpoints")
     processes.meet()
     best = Best(job.work, config.early_stopping)
-    model = load_student(
-        fitting.base, config, precision, seed=job.recipe.seed, start_from=start_of(job.recipe)
-    )
+    model = _student(fitting)
     with task("train", fitting.plan.steps) as progress:
         loop = _loop(fitting, model)
         loop.watch = Watch(progress, loop, checkpoint_seconds=config.checkpoint_minutes * 60)

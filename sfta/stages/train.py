@@ -13,10 +13,10 @@ from sfta.adapters.trackers import tracker_problems, tracking
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD, adapter_card
-from sfta.stages.fitting import Fitting, start_of, trained
+from sfta.stages.fitting import Fitting, start_of, trained, whole_model
 from sfta.stages.saved_adapter import save_adapter
 from sfta.stages.watched_answers import Beside, answering, read_lines
-from sfta_edge.errors import MissingDependencyError, SftaError
+from sfta_edge.errors import ConfigError, MissingDependencyError, SftaError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
 from sfta_export.gguf import check_convertible
@@ -88,36 +88,55 @@ def _fit(
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training import processes, watching
     from sfta.training.best import Best
+    from sfta.training.model import save_weights
+
+    config = job.recipe.train
+    fitting, needed = _foreseen(job, base, packs, beside)
+    loop = trained(fitting)
+    speed = round(loop.watch.tokens_per_second, 1)
+    if watching.last_validation(loop.state.log_history) is None:
+        loop.evaluate()
+    model = whole_model(fitting, loop)
+    if not processes.is_first():
+        return {}, []
+    step = Best(job.work, None).restore(model) if config.keep == "best" else None
+    kept = watching.validation_at(loop.state.log_history, step or loop.state.global_step)
+    if config.method == "full":
+        save_weights(model, base, job.out)
+    else:
+        save_adapter(model, job.out)
+    history = watching.history_lines(loop.state.log_history)
+    settings = {"precision": fitting.precision.facts(), **fitting.plan.facts()}
+    settings |= {"steps": loop.state.global_step}
+    _write_records(job.out, history, settings)
+    ran = {"tokens_per_second": speed, "processes": processes.count()}
+    return _metrics(loop, packs, kept, needed) | ran, history
+
+
+def _foreseen(
+    job: Job[Recipe], base: Path, packs: dict[str, Any], beside: Beside | None
+) -> tuple[Fitting, Any]:
+    """What the training is made of and the memory it needs, before anything heavy is loaded."""
+    from sfta.training import processes
     from sfta.training.memory import check_disk, check_memory
-    from sfta.training.model import choose_precision, save_weights
+    from sfta.training.model import choose_precision
     from sfta.training.steps import StepPlan
 
     config = job.recipe.train
     precision = choose_precision(job.runtime.device)
     count = processes.join(precision.device).num_processes
+    if beside is not None and processes.is_sharded():
+        raise ConfigError(
+            "train.answers needs whole weights, and the launcher shards them",
+            hint="Set train.answers: 0, or launch without FSDP.",
+        )
     plan = StepPlan(packs["train"], config, device=precision.device, processes=count)
     every = [*packs["train"], *packs["validation"]]
     needed = check_memory(base, config, precision, every, plan.packs_per_batch)
     check_disk(job.work, needed)
     log.info("train: %s on %s, %s; memory: %s", precision.name, precision.device,
              precision.reason, needed or "not foreseen")  # fmt: skip
-    loop = trained(Fitting(job, base, packs, precision, plan, beside))
-    speed = round(loop.watch.tokens_per_second, 1)
-    if watching.last_validation(loop.state.log_history) is None:
-        loop.evaluate()
-    if not processes.is_first():
-        return {}, []
-    step = Best(job.work, None).restore(loop.model) if config.keep == "best" else None
-    kept = watching.validation_at(loop.state.log_history, step or loop.state.global_step)
-    if config.method == "full":
-        save_weights(loop.model, base, job.out)
-    else:
-        save_adapter(loop.model, job.out)
-    history = watching.history_lines(loop.state.log_history)
-    settings = {"precision": precision.facts(), "steps": loop.state.global_step, **plan.facts()}
-    _write_records(job.out, history, settings)
-    ran = {"tokens_per_second": speed, "processes": count}
-    return _metrics(loop, packs, kept, needed) | ran, history
+    return Fitting(job, base, packs, precision, plan, beside), needed
 
 
 def _metrics(loop: Any, packs: dict[str, Any], kept: dict[str, Any], needed: Any) -> Metrics:

@@ -50,9 +50,11 @@ class Best(TrainerCallback):
         known["since"] += 1
         if loss < known["loss"]:
             known |= {"loss": loss, "step": state.global_step, "since": 0}
-            # Weights first: facts without them would be believed.
+            # All processes gather them, and the first writes. Weights before facts: facts without
+            # them would be believed.
+            weights = trained_weights(more["model"])
             if state.is_world_process_zero:
-                write_durably(self._weights, save(_trained(more["model"])))
+                write_durably(self._weights, save(weights))
         if state.is_world_process_zero:
             write_durably(self._facts, canonical_json(known))
         if self._patience is not None and known["since"] >= self._patience:
@@ -63,7 +65,7 @@ class Best(TrainerCallback):
         step: int | None = self._known["step"]
         if step is not None:
             best = load_file(self._weights)
-            for name, value in _trained(model).items():
+            for name, value in trained_weights(model).items():
                 value.copy_(best[name])
         return step
 
@@ -75,10 +77,10 @@ def _read(facts: Path) -> dict[str, Any]:
     return found
 
 
-def _trained(model: Any) -> dict[str, Any]:
+def trained_weights(model: Any) -> dict[str, Any]:
     """Tensors that training changes, by name; one that has two names is there once."""
     return {
-        name: parameter.detach()
+        name: processes.whole(parameter.detach())
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }

@@ -11,10 +11,10 @@ from datetime import timedelta
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from torch.distributed.tensor import DTensor
 
 from sfta_edge.errors import ConfigError
 
-_SHARDED = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 _PATIENCE = timedelta(hours=12)
 """As long as one process may work alone, writing what was learnt say, before the others give up."""
 
@@ -26,16 +26,30 @@ def join(device: str) -> PartialState:
         device: `cpu` or `cuda`.
 
     Raises:
-        ConfigError: the launcher is told to shard the weights.
+        ConfigError: the launcher is told to shard the weights in a way that is not gathered.
     """
-    if any(os.environ.get(name, "false").lower() == "true" for name in _SHARDED):
+    if _is_set("ACCELERATE_USE_DEEPSPEED"):
         raise ConfigError(
-            "training does not gather weights that are sharded over processes",
-            hint="Launch it without FSDP and DeepSpeed; see docs/how-to/several-gpus.md.",
+            "training does not gather weights that DeepSpeed has sharded",
+            hint="Shard them with FSDP 2 instead; see docs/how-to/several-gpus.md.",
+        )
+    if is_sharded() and os.environ.get("FSDP_VERSION", "1") != "2":
+        raise ConfigError(
+            "training gathers sharded weights of FSDP 2 only", hint="Add --fsdp_version 2."
         )
     if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
         return PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     return PartialState(cpu=device == "cpu")
+
+
+def is_sharded() -> bool:
+    """Whether each process holds a part of every weight (FSDP)."""
+    return _is_set("ACCELERATE_USE_FSDP")
+
+
+def whole(weight: torch.Tensor) -> torch.Tensor:
+    """All of a weight that processes have parts of; all of them must ask for it."""
+    return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
 
 def count() -> int:
@@ -70,3 +84,7 @@ def summed(values: Sequence[float]) -> list[float]:
     total = torch.tensor(values, dtype=torch.float64, device=PartialState().device)
     torch.distributed.all_reduce(total)
     return [float(value) for value in total]
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "false").lower() in ("1", "true", "yes")
