@@ -13,6 +13,7 @@ from sfta_edge.manifest import write_durably
 
 TABLE, PICTURE = "trials.csv", "trials.png"
 _PANEL_INCHES = (3.6, 3.4)
+_SPREAD = 0.5  # of the room between two values
 
 
 def lower_is_better(metric: str) -> bool:
@@ -63,9 +64,12 @@ def _picture(tried: Sequence[Tried], keys: Sequence[str], metric: str) -> bytes:
     for key, axes in zip(keys, panels, strict=True):
         names = sorted({str(one.values[key]): one.values[key] for one in tried}.items(),
                        key=lambda item: _order(item[1]))  # fmt: skip
-        places = {name: place for place, (name, _) in enumerate(names)}
-        for rank, one in enumerate(known):
-            _mark(axes, places[str(one.values[key])], one, best=rank == 0)
+        for place, (name, _) in enumerate(names):
+            here = [one for one in known if str(one.values[key]) == name]
+            for turn, one in enumerate(here):
+                # Beside one another, or their intervals would hide each other.
+                across = place + (turn - (len(here) - 1) / 2) * _SPREAD / len(here)
+                _mark(axes, across, one, best=one is known[0])
         axes.set_xticks(range(len(names)), [name for name, _ in names])
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_xlabel(key)
@@ -77,7 +81,7 @@ def _picture(tried: Sequence[Tried], keys: Sequence[str], metric: str) -> bytes:
     return png.getvalue()
 
 
-def _mark(axes: Any, place: int, one: Tried, *, best: bool) -> None:
+def _mark(axes: Any, place: float, one: Tried, *, best: bool) -> None:
     colour = "#c1440e" if best else "#1f4e8c"
     if one.interval is not None:
         axes.plot([place, place], one.interval, color=colour, alpha=0.35, linewidth=1.5)
