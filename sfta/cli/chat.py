@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,13 +62,14 @@ def command(
 ) -> None:
     """Ask a model about the documents of RECIPE: one QUESTION, or many, line by line.
 
-    Each question is searched and answered by itself, as on the device.
+    Each question is searched and answered by itself, as on the device. A line that begins with +
+    goes on with the question before it: both are asked as one.
 
     Example: sfta chat configs/quickstart/quickstart.yaml "How often is the oil changed?"
     """
     settings, runtime = _settings(recipe, assignments, documents), make_runtime(**options)
     with _opened(settings, runtime, model, endpoint, api_key_env) as asked:
-        for number, text in enumerate([question] if question else _lines()):
+        for number, text in enumerate([question] if question else _followed(_lines())):
             if number and not as_json:
                 click.echo()
             try:
@@ -124,6 +125,16 @@ def _lines() -> Iterator[str]:
             return
         if line.strip():
             yield line.strip()
+
+
+def _followed(lines: Iterable[str]) -> Iterator[str]:
+    """Questions, each as it is asked: one that begins with + follows the one before it."""
+    before = ""
+    for line in lines:
+        asked = line.removeprefix("+").strip()
+        before = f"{before} {asked}".strip() if line.startswith("+") else asked
+        if before:
+            yield before
 
 
 def _show(answer: "Answer", *, context: bool) -> None:

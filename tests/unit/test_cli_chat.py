@@ -79,6 +79,22 @@ def test_lines_are_asked_one_after_the_other(opened):
     assert done.stdout.count("Manual, page 4") == 2
 
 
+def test_a_line_that_begins_with_a_plus_is_asked_with_the_question_before_it(opened):
+    call(opened, typed="Which oil?\n+ And how much?\n+Of which make?\nWhich pump?\n+\n")
+    assert opened.model.asked == [
+        "Which oil?",
+        "Which oil? And how much?",
+        "Which oil? And how much? Of which make?",
+        "Which pump?",
+        "Which pump?",
+    ]
+
+
+def test_a_plus_without_a_question_before_it_is_a_question(opened):
+    call(opened, typed="+\n+ Which oil?\n")
+    assert opened.model.asked == ["Which oil?"]
+
+
 def test_a_question_that_fails_does_not_end_the_others(opened):
     done = call(opened, typed="broken\nnext?\n")
     assert done.exit_code == 0
