@@ -111,7 +111,7 @@ def _measure(job: Job[Recipe], questions: Sequence[Question], trained: Path) -> 
         for question, oracle, old, new in zip(questions, oracles, before, after, strict=True)
         if oracle.ids
     ]
-    return gain(searched, recipe.retrieval.top_k, recipe.seed)
+    return gain(searched, recipe.retrieval.top_k, recipe.seed, beside=_BENCHMARK)
 
 
 def _questions(job: Job[Recipe]) -> list[Question]:

@@ -50,3 +50,12 @@ def test_a_loss_on_one_test_set_is_not_made_up_for_by_another():
     figures = gain([*many, *lost], top_k=1, seed=1)
     assert figures[OVERALL]["ndcg@10"]["interval"][0] > 0
     assert not is_better(figures, 1)
+
+
+def test_a_test_set_beside_the_others_speaks_against_a_change_and_not_for_it():
+    same = [searched(n, FIRST, FIRST) for n in range(20)]
+    gained = [searched(20 + n, SECOND, FIRST, test_set="benchmark") for n in range(60)]
+    assert is_better(gain([*same, *gained], top_k=2, seed=1), 2)
+    found = gain([*same, *gained], top_k=2, seed=1, beside="benchmark")
+    assert (found[OVERALL]["questions"], found["benchmark"]["questions"]) == (20, 60)
+    assert not is_better(found, 2)
