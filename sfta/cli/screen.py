@@ -57,7 +57,7 @@ def print_outcomes(
 
 def _following(last: Outcome) -> str:
     """The command that comes next."""
-    if last.stage == "train-retriever" and last.artifact.metrics["better"]:
+    if last.stage == "train-retriever" and last.artifact.metrics.get("better"):
         # Relative paths in a recipe start at its own folder.
         model = shlex.quote(f"index.embedder={last.artifact.path.resolve() / 'model'}")
         return f"sfta run {{recipe}} --set {model}"

@@ -199,19 +199,21 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
 
 
 def _unusable(recipe: Recipe, runtime: Runtime) -> list[str]:
-    """What would only show after the training: a model that cannot be exported or prompted.
+    """What would only show after rows were made: a model that cannot be prompted.
 
-    Without the tools of the export nothing is known of them; a machine that only trains has none.
+    One that cannot be exported is warned of: an adapter is of use without a GGUF file, and a run
+    that goes on until the export is refused there.
     """
     try:
         base = hub.resolve_settings(recipe.model.base, runtime.cache, root=recipe.root)
-        problems = check_convertible(base, runtime.cache)
         make_contract(hub.load_tokenizer(base), recipe.prompt)
+        for problem in check_convertible(base, runtime.cache):
+            log.warning("train: the adapter can be trained and not exported: %s", problem)
     except MissingDependencyError:
-        return []
+        return []  # a machine that only trains has no tools of the export
     except SftaError as error:
         return [f"base model: {error}"]
-    return problems
+    return []
 
 
 STAGE = Stage(

@@ -25,12 +25,12 @@ class Clock(TrainerCallback):
     def __init__(self, task: Task, *, checkpoint_seconds: float = 120.0) -> None:
         self._task, self._every = task, checkpoint_seconds
         self._begun = self._saved = time.monotonic()
-        self._loss = float("nan")
+        self._loss: float | None = None
 
     @property
     def note(self) -> str:
         """What stands beside the count of steps."""
-        return f"loss {self._loss:.3f}"
+        return "loss not known yet" if self._loss is None else f"loss {self._loss:.3f}"
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 its signature
         """Continue the count of a resumed run."""

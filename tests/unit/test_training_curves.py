@@ -149,7 +149,7 @@ def test_progress_counts_steps_and_shows_the_loss():
 def test_before_the_first_loss_there_is_no_number():
     task = Task("train", 10)
     finish_step(Watch(task, LOOP, checkpoint_seconds=60), 1)
-    assert task.note.startswith("loss nan, ")
+    assert task.note.startswith("loss not known yet, ")
 
 
 def test_the_loss_of_a_run_is_the_mean_of_its_last_steps():

@@ -9,7 +9,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from sfta.training.packing import Pack, lay_out, make_packs
 from sfta.training.rows import EncodedRow
-from sfta.training.trainer import collate, weighted_loss
+from sfta.training.steps import collate
+from sfta.training.trainer import weighted_loss
 
 
 def row(name, context, question=(5, 6), completion=(7, 8, 2), *, refusal=False):
