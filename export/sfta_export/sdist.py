@@ -2,12 +2,14 @@
 
 import logging
 import os
+import posixpath
 import shutil
 import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sfta_edge.errors import IntegrityError, ToolError
 from sfta_edge.manifest import sha256_file
@@ -15,6 +17,8 @@ from sfta_edge.manifest import sha256_file
 log = logging.getLogger("sfta")
 # Vocabulary fixtures and a link to another repository: large, and not needed to build.
 _SKIPPED = ("vendor/llama.cpp/models/", "vendor/llama.cpp/.git", "vendor/llama.cpp/media/")
+# Python before 3.11.4, such as Debian 12's own, has no filter to name.
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def unpack(archive: Path, target: Path) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(scratch, filter=_wanted)  # noqa: S202 the data filter is in it
+                _extract(tar, scratch)
         except (tarfile.TarError, EOFError) as error:
             raise IntegrityError(f"{archive} cannot be unpacked: {error}") from error
         scratch.rename(target)
@@ -81,9 +85,29 @@ def unpack(archive: Path, target: Path) -> Path:
     return tops[0]
 
 
-def _wanted(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-    inner = member.name.partition("/")[2]
-    return None if inner.startswith(_SKIPPED) else tarfile.data_filter(member, path)
+def _extract(tar: tarfile.TarFile, target: Path) -> None:
+    for member in tar:
+        member.name = member.name.lstrip("/")
+        if member.name.partition("/")[2].startswith(_SKIPPED):
+            continue
+        if not _lands_inside(member):
+            raise tarfile.TarError(f"{member.name} would land outside, or is no plain file")
+        tar.extract(member, target, **_FILTER)
+
+
+def _lands_inside(member: tarfile.TarInfo) -> bool:
+    """Whether a member, and what it links to, lies below the target."""
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+        return False
+    paths = [member.name]
+    if member.issym():
+        paths.append(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    elif member.islnk():
+        paths.append(member.linkname)
+    return not any(
+        posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == ".."
+        for path in paths
+    )
 
 
 def _download(pin: Pin, folder: Path) -> None:

@@ -2,11 +2,14 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 
 import pytest
 
 from sfta_edge.errors import IntegrityError, ToolError
+from sfta_export import sdist
 from sfta_export.sdist import Pin, checked, fetch, unpack
 
 
@@ -122,3 +125,49 @@ def test_an_archive_with_two_top_folders_is_refused(tmp_path):
     archive = make_archive(tmp_path / "two.tar.gz", {"a/x": b"", "b/x": b""})
     with pytest.raises(IntegrityError, match="2 top folders"):
         unpack(archive, tmp_path / "source")
+
+
+LINKS = [
+    ("demo-1.0/a", tarfile.SYMTYPE, "../../etc/passwd"),
+    ("demo-1.0/a", tarfile.SYMTYPE, "/etc/passwd"),
+    ("demo-1.0/a", tarfile.LNKTYPE, "../elsewhere"),
+    ("demo-1.0/a", tarfile.CHRTYPE, ""),
+    ("demo-1.0/a", tarfile.FIFOTYPE, ""),
+]
+
+
+@pytest.mark.parametrize("filters", [True, False])
+@pytest.mark.parametrize(("name", "kind", "linked"), LINKS)
+def test_links_outside_and_devices_are_refused_by_any_python(
+    tmp_path, monkeypatch, name, kind, linked, filters
+):
+    if not filters:
+        monkeypatch.setattr(sdist, "_FILTER", {})
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, linked
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
+        tar.addfile(entry)
+    with pytest.raises(IntegrityError, match="would land outside"):
+        unpack(tmp_path / "evil.tar.gz", tmp_path / "source")
+    assert not (tmp_path / "source").exists()
+
+
+def test_a_python_without_filters_unpacks_the_same(archive, tmp_path):
+    """Debian 12's own Python is one."""
+    program = (
+        "import sys, tarfile; del tarfile.data_filter\n"
+        "from pathlib import Path; from sfta_export.sdist import _FILTER, unpack\n"
+        "assert _FILTER == {}; unpack(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(archive), str(tmp_path / "old")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    unpack(archive, tmp_path / "new")
+    trees = [
+        {p.relative_to(tmp_path / side): p.read_bytes()
+         for p in (tmp_path / side).rglob("*") if p.is_file()}
+        for side in ("old", "new")
+    ]  # fmt: skip
+    assert trees[0] == trees[1] != {}
