@@ -33,6 +33,7 @@ from sfta.core.stage import Runtime, plan_stages, select
 from sfta.recipe import Recipe, load_recipe
 from sfta.stages.pipeline import stages_of
 from sfta.training import steps, trainer
+from sfta.training.arguments import training_arguments
 from sfta.training.model import choose_precision, load_student, lora_config, quantization_of
 from sfta.training.packing import Pack, make_packs
 from sfta.training.rows import EncodedRow, RowEncoder, read_chunks
@@ -107,9 +108,7 @@ def ours(found: Material, folder: Path) -> Arm:
     precision = choose_precision(found.device)
     plan = steps.StepPlan(found.packs, config, device=precision.device)
     model = load_student(found.base, config, precision, seed=found.recipe.seed)
-    arguments = trainer.training_arguments(
-        config, precision, folder, seed=found.recipe.seed, plan=plan
-    )
+    arguments = training_arguments(config, precision, folder, seed=found.recipe.seed, plan=plan)
     arguments.eval_strategy = "no"
     loop = trainer.PackTrainer(
         model=model,

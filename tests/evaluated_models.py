@@ -132,6 +132,7 @@ def evaluation_world(tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "figures", lambda report, milliseconds, theme: {})
     monkeypatch.setattr(evaluate, "Engine", FakeEngine)
     monkeypatch.setattr(evaluate, "Embedder", FakeEmbedder)
+    monkeypatch.setattr("sfta_edge.embedder.Embedder", FakeEmbedder)
     monkeypatch.setattr(evaluate, "variant", lambda: "fake")
     monkeypatch.setattr(evaluate, "model_gguf", lambda folder, cache, scheme: base)
     monkeypatch.setattr(evaluate.hub, "resolve_model", lambda spec, cache, root: tmp_path)

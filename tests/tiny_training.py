@@ -71,7 +71,7 @@ def row(number, *, answerable):
     chunk = f"c{number % 3 + 1}"
     others = [name for name in LIMITS if name != chunk]
     chosen = [chunk, others[0]] if answerable else others
-    quote = f'[1] "{LIMITS[chunk]}"\nAnswer: {number}'
+    completion = f'[1] "{LIMITS[chunk]}"\nAnswer: {number}'
     return {
         "id": f"r{number:02}",
         "question": f"What about {number}?",
@@ -79,8 +79,9 @@ def row(number, *, answerable):
             {"chunk_id": name, "role": "oracle" if name == chunk else "distractor"}
             for name in chosen
         ],
+        "quotes": [{"chunk_id": chunk, "text": LIMITS[chunk]}] if answerable else [],
         "answer": str(number) if answerable else REFUSAL,
-        "completion": quote if answerable else REFUSAL,
+        "completion": completion if answerable else REFUSAL,
     }
 
 

@@ -1,5 +1,7 @@
 """`sfta sweep`: try every combination of some settings."""
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,10 @@ def command(recipe: Path, assignments: tuple[str, ...], as_json: bool, **options
     print_table((*keys, metric), rows)
     click.echo(f"\nsweep: {out / PICTURE}")
     if (best := found[0]).figure is not None:
-        chosen = " ".join(f"--set {key}={value}" for key, value in best.values.items())
+        chosen = " ".join(
+            f"--set {shlex.quote(f'{key}={json.dumps(value)}')}"
+            for key, value in best.values.items()
+        )
         click.echo(f"next: sfta run {recipe} {chosen}")
 
 

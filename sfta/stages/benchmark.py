@@ -1,12 +1,14 @@
-"""What an evaluation asks: the benchmark file of the recipe, or rows of the dataset."""
+"""What an evaluation asks, the benchmark file of the recipe or rows of the dataset, and finds."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Job
+from sfta.evaluation.cases import Case, make_cases
+from sfta.evaluation.oracles import resolve_oracles
 from sfta.evaluation.questions import (
     GivenDocument,
     Question,
@@ -14,9 +16,11 @@ from sfta.evaluation.questions import (
     read_questions,
 )
 from sfta.recipe import Recipe
+from sfta.stages.index import open_retriever
 from sfta_edge.errors import ConfigError
 from sfta_edge.retriever import Chunk
 
+_DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
 _OF_CHUNK = ("id", "document_id", "title", "page", "heading", "text", "start", "end")
 
 
@@ -52,6 +56,26 @@ def questions_asked(job: Job[Recipe], beside: Mapping[str, Chunk]) -> list[Quest
             hint="Set evaluate.questions, or raise the third of generate.split.shares.",
         )
     return questions
+
+
+def searched_cases(
+    index: Path, questions: Sequence[Question], chunks: Mapping[str, Chunk], recipe: Recipe
+) -> list[Case]:
+    """Every question with its oracle, searched for once in an index.
+
+    Raises:
+        ConfigError: a question names what the index does not hold.
+    """
+    oracles = resolve_oracles(questions, chunks.values())
+    candidates, top_k = recipe.retrieval.candidates, recipe.retrieval.top_k
+    # Deeper than `candidates` the search itself would change.
+    depth = max(top_k, min(_DEPTH, candidates))
+    with open_retriever(index, candidates) as retriever:
+
+        def search(texts: Sequence[str], count: int) -> list[list[Chunk]]:
+            return [[hit.chunk for hit in hits] for hits in retriever.search_many(texts, count)]
+
+        return make_cases(questions, oracles, dict(chunks), search, top_k=top_k, depth=depth)
 
 
 def dataset_rows(job: Job[Recipe], *splits: str) -> Iterator[dict[str, Any]]:

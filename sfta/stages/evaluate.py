@@ -18,13 +18,13 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.arms import ARMS, Arm
 from sfta.evaluation.asking import Asker, answer_arm, calibrate
 from sfta.evaluation.calibration import Calibration
-from sfta.evaluation.cases import Case, make_cases, write_retrieval
+from sfta.evaluation.cases import Case, write_retrieval
 from sfta.evaluation.config import BASELINE, CANDIDATE
 from sfta.evaluation.kept_replies import FILE as REPLIES
 from sfta.evaluation.kept_replies import KeptReplies
 from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.machine import environment
-from sfta.evaluation.oracles import read_chunks, resolve_oracles
+from sfta.evaluation.oracles import read_chunks
 from sfta.evaluation.outcome import ArmResult, Evaluation
 from sfta.evaluation.questions import Question, draw_evenly, read_questions
 from sfta.evaluation.report import Timed, write_report
@@ -34,6 +34,7 @@ from sfta.stages.benchmark import (
     chunks_beside,
     dataset_rows,
     questions_asked,
+    searched_cases,
 )
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta_edge.embedder import Embedder
@@ -42,12 +43,11 @@ from sfta_edge.errors import SftaError
 from sfta_edge.llama import variant
 from sfta_edge.manifest import canonical_json, sha256_file, write_durably
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
-from sfta_edge.retriever import Chunk, Retriever, similarities
+from sfta_edge.retriever import Chunk, similarities
 from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import model_gguf
 
 SETTINGS_FILE = "answer_settings.json"
-_DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
 log = logging.getLogger("sfta")
 
 
@@ -78,10 +78,11 @@ def run(job: Job[Recipe]) -> Metrics:
     chunks = {chunk.id: chunk for chunk in read_chunks(job.inputs["index"].file(KNOWLEDGE))}
     contract = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
     beside = chunks_beside(job.inputs["dataset"], chunks)
-    world = _World(_cases(job, chunks, beside), {**beside, **chunks}, contract)
+    questions = draw_evenly(questions_asked(job, beside), config.max_questions, job.recipe.seed)
+    cases = searched_cases(job.inputs["index"].path, questions, chunks, job.recipe)
+    world = _World(cases, {**beside, **chunks}, contract)
     write_retrieval(job.out / "retrieval.jsonl", world.cases)
     answers = _ask_all(job, world)
-    questions = [case.question for case in world.cases]
     seen = [str(row["question"]) for row in dataset_rows(job, "train", "validation")]
     evaluation = Evaluation(
         cases=world.cases,
@@ -105,27 +106,6 @@ def _fitted(settings: AnswerSettings) -> dict[str, Any]:
         "choose_quotes": settings.choose_quotes,
         "weights": asdict(settings.weights),
     }
-
-
-def _cases(job: Job[Recipe], chunks: dict[str, Chunk], beside: dict[str, Chunk]) -> list[Case]:
-    """Every question with its oracle, searched for once."""
-    recipe, index = job.recipe, job.inputs["index"]
-    questions = draw_evenly(
-        questions_asked(job, beside), recipe.evaluate.max_questions, recipe.seed
-    )
-    oracles = resolve_oracles(questions, chunks.values())
-    candidates, top_k = recipe.retrieval.candidates, recipe.retrieval.top_k
-    # Deeper than `candidates` the search itself would change.
-    depth = max(top_k, min(_DEPTH, candidates))
-    with (
-        Embedder(index.file(EMBEDDER)) as embedder,
-        Retriever(index.file(KNOWLEDGE), embedder, candidates=candidates) as retriever,
-    ):
-
-        def search(texts: Sequence[str], count: int) -> list[list[Chunk]]:
-            return [[hit.chunk for hit in hits] for hits in retriever.search_many(texts, count)]
-
-        return make_cases(questions, oracles, chunks, search, top_k=top_k, depth=depth)
 
 
 def _ask_all(job: Job[Recipe], world: _World) -> _Answers:

@@ -84,15 +84,11 @@ def _run_loop(fitting: Fitting) -> Any:
     """Train from the last checkpoint, or from the beginning, to the end."""
     from peft.helpers import disable_input_dtype_casting
 
-    from sfta.training import processes
     from sfta.training.best import Best
-    from sfta.training.trainer import last_checkpoint, remove_unfinished
+    from sfta.training.checkpoints import go_on, last_checkpoint
     from sfta.training.watching import Watch
 
     job, config, precision = fitting.job, fitting.job.recipe.train, fitting.precision
-    if processes.is_first():
-        remove_unfinished(job.work / "checkpoints")
-    processes.meet()
     best = Best(job.work, config.early_stopping)
     model = _student(fitting)
     with task("train", fitting.plan.steps) as progress:
@@ -101,40 +97,37 @@ def _run_loop(fitting: Fitting) -> Any:
         loop.add_callback(loop.watch)
         if config.keep == "best" or config.early_stopping is not None:
             loop.add_callback(best)
-        resume = last_checkpoint(job.work / "checkpoints")
-        if resume is None:
+        checkpoints = job.work / "checkpoints"
+        if last_checkpoint(checkpoints) is None:
             best.forget()
         # Autocast gives the adapter what it reads; PEFT would copy it to 32 bits and back.
         with disable_input_dtype_casting(model, active=precision.name != "float32"):
-            loop.train(resume_from_checkpoint=str(resume) if resume else None)
+            go_on(loop, checkpoints)
     return loop
 
 
 def _loop(fitting: Fitting, model: Any) -> Any:
     """The trainer, before its first step."""
-    from transformers import PrinterCallback
-
-    from sfta.training import steps, trainer
+    from sfta.training import arguments, steps, trainer
 
     job, config, packs = fitting.job, fitting.job.recipe.train, fitting.packs
-    arguments = trainer.training_arguments(
+    told = arguments.training_arguments(
         config, fitting.precision, job.work / "checkpoints", seed=job.recipe.seed,
         plan=fitting.plan, shown=_shown(job),
     )  # fmt: skip
     loop = trainer.PackTrainer(
         model=model,
-        args=arguments,
+        args=told,
         data_collator=partial(steps.collate, refusal_weight=config.refusal_weight),
         train_dataset=steps.PackData(packs["train"]),
         eval_dataset=steps.PackData(packs["validation"]),
     )
     loop.beside = fitting.beside
-    loop.remove_callback(PrinterCallback)  # progress has a line of its own
     return loop
 
 
 def _shown(job: Job[Recipe]) -> Any:
-    from sfta.training.trainer import Shown
+    from sfta.training.arguments import Shown
 
     track = job.recipe.track
     return Shown((ALWAYS, *track.to), job.work.name, track.project)

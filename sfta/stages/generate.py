@@ -15,7 +15,7 @@ from sfta.raft.card import is_refusal
 from sfta.raft.config import ExtractiveTeacher, WrittenTeacher
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.coverage import page_coverage
-from sfta.raft.dataset import Checks, Judge, Search, Setting, add_rejected, build_rows
+from sfta.raft.dataset import Checks, Judge, Setting, add_rejected, build_rows
 from sfta.raft.filter_report import filter_report, filters_off
 from sfta.raft.filters import Embed
 from sfta.raft.leakage import leakage
@@ -27,6 +27,7 @@ from sfta.recipe import Recipe
 from sfta.stages.asking import endpoint_problems
 from sfta.stages.dataset_folder import read_rejections, reject_by_hand, write_dataset
 from sfta.stages.dataset_papers import dataset_papers, source_documents
+from sfta.stages.index import searching
 from sfta.stages.inquiries import written_candidates
 from sfta.stages.judging import judge_of
 from sfta.stages.stepwise import stepwise_candidates
@@ -117,21 +118,6 @@ def _searched(
             )
     finally:
         embedder.close()
-
-
-def searching(search_many: Any) -> Search:
-    """The retriever as a function from questions to chunk ids, with progress."""
-
-    def search(questions: Sequence[str], top_k: int) -> list[list[str]]:
-        found: list[list[str]] = []
-        with task("searching", len(questions)) as progress:
-            for start in range(0, len(questions), _BATCH):
-                batch = questions[start : start + _BATCH]
-                found += [[hit.chunk.id for hit in hits] for hits in search_many(batch, top_k)]
-                progress.advance(len(batch))
-        return found
-
-    return search
 
 
 def embedding(embed: Embed) -> Embed:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sfta.adapters import hub
 from sfta.core.artifact import Artifact
+from sfta.core.progress import task
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.embedding import embed_all
@@ -15,8 +17,12 @@ from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.knowledge_format import passage
 
+if TYPE_CHECKING:
+    from sfta_edge.retriever import Retriever
+
 KNOWLEDGE = "knowledge.sqlite"
 EMBEDDER = "embedder.gguf"
+_SEARCHED_AT_ONCE = 256
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -49,6 +55,35 @@ def write_index(model: Path, corpus: Artifact, out: Path, runtime: Runtime) -> M
         "truncated": truncated,
         "bytes": (out / KNOWLEDGE).stat().st_size,
     }
+
+
+@contextmanager
+def open_retriever(folder: Path, candidates: int) -> Iterator["Retriever"]:
+    """An index, or a folder with the same two files, ready to be searched as on the device."""
+    # Loaded here: `sfta --help` must not wait for llama.cpp.
+    from sfta_edge.embedder import Embedder
+    from sfta_edge.retriever import Retriever
+
+    with (
+        Embedder(folder / EMBEDDER) as embedder,
+        Retriever(folder / KNOWLEDGE, embedder, candidates=candidates) as retriever,
+    ):
+        yield retriever
+
+
+def searching(search_many: Any) -> Callable[[Sequence[str], int], list[list[str]]]:
+    """The retriever as a function from questions to chunk ids, with progress."""
+
+    def search(questions: Sequence[str], top_k: int) -> list[list[str]]:
+        found: list[list[str]] = []
+        with task("searching", len(questions)) as progress:
+            for start in range(0, len(questions), _SEARCHED_AT_ONCE):
+                batch = questions[start : start + _SEARCHED_AT_ONCE]
+                found += [[hit.chunk.id for hit in hits] for hits in search_many(batch, top_k)]
+                progress.advance(len(batch))
+        return found
+
+    return search
 
 
 def read_corpus(corpus: Artifact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

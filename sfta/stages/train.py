@@ -186,7 +186,11 @@ def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:  # noqa: ARG0
 
 
 def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
-    problems = [*tracker_problems(recipe.track.to), *_unusable(recipe, runtime)]
+    problems = [
+        *tracker_problems(recipe.track.to),
+        *_device_problems(recipe, runtime),
+        *_base_problems(recipe, runtime),
+    ]
     start = start_of(recipe)
     if start is None:
         return problems
@@ -198,7 +202,18 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
     return [*problems, *start_problems(start, recipe.train.lora)]
 
 
-def _unusable(recipe: Recipe, runtime: Runtime) -> list[str]:
+def _device_problems(recipe: Recipe, runtime: Runtime) -> list[str]:
+    from sfta.training.arguments import optimizer_problems
+    from sfta.training.model import choose_precision
+
+    try:
+        device = choose_precision(runtime.device).device
+    except ConfigError as error:
+        return [f"{error}. {error.hint}"]
+    return optimizer_problems(recipe.train, device)
+
+
+def _base_problems(recipe: Recipe, runtime: Runtime) -> list[str]:
     """What would only show after rows were made: a model that cannot be prompted.
 
     One that cannot be exported is warned of: an adapter is of use without a GGUF file, and a run

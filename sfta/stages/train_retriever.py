@@ -5,8 +5,8 @@ with the present retriever. Both are then measured as they ship, the embedder as
 search hybrid, on test rows and on the benchmark. An embedder that is no better is not written.
 """
 
-import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +14,23 @@ from typing import Any
 
 from sfta.adapters import hub
 from sfta.core.stage import Job, Metrics, Runtime, Stage
-from sfta.evaluation.oracles import read_chunks, resolve_oracles
+from sfta.evaluation.oracles import read_chunks
 from sfta.evaluation.questions import Question, questions_of_rows, read_questions
-from sfta.evaluation.retriever_gain import DEPTH, Searched, gain, is_better
+from sfta.evaluation.retriever_gain import gain, is_better
 from sfta.recipe import Recipe
-from sfta.stages.benchmark import benchmark_file, dataset_rows
-from sfta.stages.index import EMBEDDER, KNOWLEDGE, passages, read_corpus, write_index
+from sfta.stages.benchmark import benchmark_file, dataset_rows, searched_cases
+from sfta.stages.index import (
+    KNOWLEDGE,
+    open_retriever,
+    passages,
+    read_corpus,
+    searching,
+    write_index,
+)
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json, sha256_file, write_durably
 
-MODEL, FIGURES = "model", "retriever.json"
+MODEL, FIGURES, LOSSES = "model", "retriever.json", "losses.json"
 _BENCHMARK = "benchmark"
 log = logging.getLogger("sfta")
 
@@ -35,34 +42,30 @@ def run(job: Job[Recipe]) -> Metrics:
         ConfigError: the dataset holds no answered row to learn from, or to be measured by.
     """
     questions = _questions(job)
-    trained = job.work / MODEL
-    if not (trained / "losses.json").is_file():
-        _train(job, trained)
+    trained, losses = job.work / MODEL, job.work / LOSSES
+    if not losses.is_file():
+        write_durably(losses, canonical_json(_train(job, trained)))
     figures = _measure(job, questions, trained)
-    top_k = job.recipe.retrieval.top_k
-    better = is_better(figures, top_k)
-    record = {"better": better, "test_sets": figures, "top_k": top_k}
+    better = is_better(figures)
+    record = {"better": better, "test_sets": figures, "top_k": job.recipe.retrieval.top_k}
     write_durably(job.out / FIGURES, canonical_json(record))
-    losses = trained / "losses.json"
-    (job.out / losses.name).write_bytes(losses.read_bytes())
+    shutil.copyfile(losses, job.out / LOSSES)
     if better:
-        losses.unlink()
-        trained.rename(job.out / MODEL)
+        shutil.copytree(trained, job.out / MODEL)
     else:
         log.info("train-retriever: no better than what the recipe has; nothing to change")
-    return {"better": better, **_shown(figures, top_k)}
+    return {"better": better, **_shown(figures)}
 
 
-def _shown(figures: dict[str, Any], top_k: int) -> Metrics:
-    shown: Metrics = {}
-    for name, found in figures.items():
-        for metric in (f"recall@{top_k}", f"ndcg@{DEPTH}"):
-            values = found[metric]
-            shown[f"{name} {metric}"] = f"{values['before']:.3f} -> {values['after']:.3f}"
-    return shown
+def _shown(figures: dict[str, Any]) -> Metrics:
+    return {
+        f"{name} {metric}": f"{found[metric]['before']:.3f} -> {found[metric]['after']:.3f}"
+        for name, found in figures.items()
+        for metric in ("recall", "ndcg")
+    }
 
 
-def _train(job: Job[Recipe], out: Path) -> None:
+def _train(job: Job[Recipe], out: Path) -> list[dict[str, Any]]:
     # Loaded here: `sfta --help` must not wait for torch.
     from sfta.training.model import choose_precision
     from sfta.training.retriever import train_encoder
@@ -75,43 +78,39 @@ def _train(job: Job[Recipe], out: Path) -> None:
             "the dataset holds no answered row to learn from",
             hint="Raise generate.max_rows, or read more documents.",
         )
-    found = _search(
-        job.inputs["index"].path, [str(row["question"]) for row in rows], settings.search_depth,
-        recipe,
-    )  # fmt: skip
+    candidates = recipe.retrieval.candidates
+    with open_retriever(job.inputs["index"].path, candidates) as retriever:
+        found = searching(retriever.search_many)(
+            [str(row["question"]) for row in rows], min(settings.search_depth, candidates)
+        )
     documents, chunks = read_corpus(job.inputs["corpus"])
     texts = {chunk["id"]: chunk["text"] for chunk in chunks}
     read = dict(zip(texts, passages(documents, chunks), strict=True))
     triplets = make_triplets(rows, found, texts, negatives=settings.hard_negatives)
     base = hub.resolve_model(recipe.index.embedder, job.runtime.cache, root=recipe.root)
-    losses = train_encoder(
+    return train_encoder(
         base, triplets, read, settings, choose_precision(job.runtime.device),
         seed=recipe.seed, work=job.work / "checkpoints", out=out,
     )  # fmt: skip
-    write_durably(out / "losses.json", json.dumps(losses).encode())
 
 
 def _measure(job: Job[Recipe], questions: Sequence[Question], trained: Path) -> dict[str, Any]:
     from sfta_export.gguf import embedder_gguf
 
     recipe, present = job.recipe, job.inputs["index"]
-    chunks = read_chunks(present.file(KNOWLEDGE))
-    oracles = resolve_oracles(questions, chunks)
+    chunks = {chunk.id: chunk for chunk in read_chunks(present.file(KNOWLEDGE))}
     folder = job.work / "index"
     folder.mkdir(exist_ok=True)
-    write_index(
-        embedder_gguf(trained, job.runtime.cache).resolve(), job.inputs["corpus"], folder,
-        job.runtime,
+    model = embedder_gguf(trained, job.runtime.cache).resolve()
+    write_index(model, job.inputs["corpus"], folder, job.runtime)
+    before, after = (
+        [case for case in searched_cases(path, questions, chunks, recipe) if case.oracle.ids]
+        for path in (present.path, folder)
+    )
+    return gain(
+        before, after, resamples=recipe.evaluate.resamples, cluster=recipe.evaluate.cluster,
+        seed=recipe.seed, beside=_BENCHMARK,
     )  # fmt: skip
-    texts = [question.question for question in questions]
-    depth = max(DEPTH, recipe.retrieval.top_k)
-    before, after = (_search(path, texts, depth, recipe) for path in (present.path, folder))
-    searched = [
-        Searched(question.test_set, oracle.group, oracle.ids, tuple(old), tuple(new))
-        for question, oracle, old, new in zip(questions, oracles, before, after, strict=True)
-        if oracle.ids
-    ]
-    return gain(searched, recipe.retrieval.top_k, recipe.seed, beside=_BENCHMARK)
 
 
 def _questions(job: Job[Recipe]) -> list[Question]:
@@ -127,22 +126,6 @@ def _questions(job: Job[Recipe]) -> list[Question]:
             hint="Raise the third of generate.split.shares.",
         )
     return found
-
-
-def _search(
-    folder: Path, questions: Sequence[str], depth: int, recipe: Recipe
-) -> list[list[str]]:
-    """Ids of the chunks that a retriever finds for each question."""
-    # Loaded here: `sfta --help` must not wait for llama.cpp.
-    from sfta_edge.embedder import Embedder
-    from sfta_edge.retriever import Retriever
-
-    candidates = max(recipe.retrieval.candidates, depth)
-    with (
-        Embedder(folder / EMBEDDER) as embedder,
-        Retriever(folder / KNOWLEDGE, embedder, candidates=candidates) as retriever,
-    ):
-        return [[h.chunk.id for h in hits] for hits in retriever.search_many(questions, depth)]
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:

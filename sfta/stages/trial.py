@@ -16,10 +16,9 @@ from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, run_stages, select
 from sfta.recipe import Recipe
 from sfta.stages.bundle import answer_facts
-from sfta.stages.index import EMBEDDER, KNOWLEDGE
+from sfta.stages.index import open_retriever
 from sfta.stages.pipeline import stages_of
 from sfta_edge.answer import Answer, Answerer
-from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
 from sfta_edge.errors import ConfigError
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
@@ -44,12 +43,7 @@ class Asked(Protocol):
 def open_index(recipe: Recipe, runtime: Runtime) -> Iterator[Retriever]:
     """The recipe's index, made if it is missing, ready to be searched."""
     index = run_stages(select(stages_of(recipe), "index"), recipe, runtime)["index"]
-    with (
-        Embedder(index.file(EMBEDDER)) as embedder,
-        Retriever(
-            index.file(KNOWLEDGE), embedder, candidates=recipe.retrieval.candidates
-        ) as retriever,
-    ):
+    with open_retriever(index.path, recipe.retrieval.candidates) as retriever:
         yield retriever
 
 

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, PrinterCallback
+from transformers import PreTrainedTokenizerBase
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from sfta.core.progress import task
+from sfta.training.arguments import common_arguments
+from sfta.training.checkpoints import go_on
 from sfta.training.config import PreferenceConfig
 from sfta.training.model import Precision
 from sfta.training.rows import EncodedRow
-from sfta.training.trainer import last_checkpoint, remove_unfinished
 from sfta.training.watching import Clock
 
 _WARMUP = 0.1
@@ -85,7 +86,6 @@ def train_preference(
     """
     steps = config.epochs * -(-len(pairs["train"]) // config.pairs_per_step)
     formats = {n: p.dtype for n, p in model.named_parameters() if p.requires_grad}
-    remove_unfinished(work)
     # The bars of what TRL computes beforehand would break the lines of a log.
     os.environ["TQDM_DISABLE"] = "1"
     validation = [pair.record() for pair in pairs["validation"]]
@@ -98,13 +98,11 @@ def train_preference(
             processing_class=tokenizer,
             callbacks=[Clock(progress)],
         )
-        loop.remove_callback(PrinterCallback)
         # TRL keeps an adapter on a quantized base in bfloat16, where steps this small are lost.
         for name, parameter in model.named_parameters():
             if name in formats:
                 parameter.data = parameter.data.to(formats[name])
-        resume = last_checkpoint(work)
-        loop.train(resume_from_checkpoint=str(resume) if resume else None)
+        go_on(loop, work)
         if validation:
             loop.evaluate()
     model.delete_adapter("ref")
@@ -124,7 +122,7 @@ def _arguments(
     config: PreferenceConfig, precision: Precision, seed: int, work: Path, steps: int
 ) -> DPOConfig:
     return DPOConfig(
-        output_dir=str(work),
+        **common_arguments(precision, work, seed=seed, steps=steps, warmup_share=_WARMUP),
         beta=config.beta,
         num_train_epochs=config.epochs,
         # A pair is two sequences, and a long one decides how much the other is filled up.
@@ -132,20 +130,9 @@ def _arguments(
         per_device_eval_batch_size=1,
         gradient_accumulation_steps=config.pairs_per_step,
         learning_rate=config.learning_rate,
-        warmup_steps=round(_WARMUP * steps),
-        lr_scheduler_type="cosine",
         precompute_ref_log_probs=True,
         max_length=None,  # what does not fit was left out, and counted
         gradient_checkpointing=None,  # type: ignore[arg-type]  # its default warns
         activation_checkpointing=precision.device != "cpu",
-        bf16=precision.name == "bfloat16",
-        fp16=precision.name == "float16",
-        use_cpu=precision.device == "cpu",
-        logging_steps=1,
-        save_strategy="no",
-        save_total_limit=2,
         report_to=[],
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
     )

@@ -16,12 +16,12 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-from transformers import PrinterCallback
 
 from sfta.core.progress import task
+from sfta.training.arguments import common_arguments
+from sfta.training.checkpoints import go_on
 from sfta.training.config import RetrieverConfig
 from sfta.training.model import Precision
-from sfta.training.trainer import last_checkpoint, remove_unfinished
 from sfta.training.triplets import Triplet
 from sfta.training.watching import Clock
 
@@ -55,7 +55,6 @@ def train_encoder(
         str(base), device=precision.device, local_files_only=True, trust_remote_code=False
     )
     steps = config.epochs * -(-len(triplets) // config.pairs_per_step)
-    remove_unfinished(work)
     with task("train the retriever", steps) as progress:
         loop = SentenceTransformerTrainer(
             model=model,
@@ -64,9 +63,7 @@ def train_encoder(
             loss=MultipleNegativesRankingLoss(model),
             callbacks=[Clock(progress)],
         )
-        loop.remove_callback(PrinterCallback)
-        resume = last_checkpoint(work)
-        loop.train(resume_from_checkpoint=str(resume) if resume else None)
+        go_on(loop, work)
     model.save_pretrained(str(out), create_model_card=False)
     return [
         {"step": line["step"], "loss": line["loss"]}
@@ -98,22 +95,11 @@ def _arguments(
     config: RetrieverConfig, precision: Precision, seed: int, work: Path, steps: int
 ) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
-        output_dir=str(work),
+        **common_arguments(precision, work, seed=seed, steps=steps, warmup_share=_WARMUP),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.pairs_per_step,
         learning_rate=config.learning_rate,
-        warmup_steps=round(_WARMUP * steps),
-        lr_scheduler_type="cosine",
         # Texts that stand twice in a step would be held against themselves.
         batch_sampler=BatchSamplers.NO_DUPLICATES,
-        bf16=precision.name == "bfloat16",
-        fp16=precision.name == "float16",
-        use_cpu=precision.device == "cpu",
-        logging_steps=1,
-        save_strategy="no",
-        save_total_limit=2,
         report_to=[],
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
     )

@@ -6,47 +6,18 @@ an answer's tokens, and the model would learn to refuse.
 """
 
 import math
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer
 
 from sfta.training import processes
-from sfta.training.config import TrainConfig
 from sfta.training.loss import token_losses
-from sfta.training.model import Precision
-from sfta.training.steps import Batch, PackOrder, StepPlan
+from sfta.training.steps import Batch, PackOrder
 from sfta_edge.errors import ConfigError
 
-COMPLETE = "complete"
 _NOT_SHOWN = ("targets", "weights")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Where figures are shown while training runs."""
-
-    trackers: tuple[str, ...]
-    """As transformers names them."""
-    run: str
-    project: str
-
-    def arguments(self) -> dict[str, Any]:
-        """Settings of transformers' Trainer."""
-        return {
-            "report_to": list(self.trackers),
-            "run_name": self.run,
-            "project": self.project,
-            "trackio_static_space_id": False,  # None would publish the figures
-        }
-
-
-NOWHERE = Shown((), "train", "sfta")
 
 
 class PackTrainer(Trainer):
@@ -157,86 +128,3 @@ def weighted_loss(model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor
     logits = model(**shown).logits[0]
     losses = token_losses(logits, inputs["targets"])
     return (losses * inputs["weights"]).sum(), logits
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).exists()]
-    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove the checkpoints that were not written to their end."""
-    for path in folder.glob("checkpoint-*"):
-        if not (path / COMPLETE).exists():
-            shutil.rmtree(path)
-
-
-def training_arguments(
-    config: TrainConfig,
-    precision: Precision,
-    folder: Path,
-    *,
-    seed: int,
-    plan: StepPlan,
-    shown: Shown = NOWHERE,
-) -> TrainingArguments:
-    """Settings of transformers' Trainer."""
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=plan.packs_per_batch,
-        per_device_eval_batch_size=plan.packs_per_batch,
-        gradient_accumulation_steps=plan.batches_per_step,
-        activation_checkpointing=config.activation_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False},
-        learning_rate=config.peak_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(config.warmup_share * plan.steps),
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_gradient_norm,
-        **_speed(config, precision),
-        bf16=precision.name == "bfloat16",
-        fp16=precision.name == "float16",
-        use_cpu=precision.device == "cpu",
-        logging_steps=1,
-        eval_strategy="steps",
-        eval_steps=math.ceil(plan.steps / config.validations),
-        save_strategy="no",
-        save_total_limit=2,
-        **shown.arguments(),
-        remove_unused_columns=False,
-        label_names=["targets"],
-        dataloader_num_workers=0,
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
-    )
-
-
-def _speed(config: TrainConfig, precision: Precision) -> dict[str, Any]:
-    """Optimizer, kernels and compilation.
-
-    Raises:
-        ConfigError: the optimizer needs a GPU.
-    """
-    on_gpu = precision.device == "cuda"
-    if config.optimizer != "adamw" and not on_gpu:
-        raise ConfigError(
-            f"train.optimizer: {config.optimizer} needs a GPU",
-            hint="Use adamw, which takes 8 bytes for each trained weight.",
-        )
-    plain = "adamw_torch_fused" if on_gpu else "adamw_torch"
-    return {
-        "optim": plain if config.optimizer == "adamw" else config.optimizer,
-        "torch_compile": config.compile,
-        "use_liger_kernel": takes_liger(config, precision),
-        # The loss is SFTA's own; it is computed in little memory already.
-        "liger_kernel_config": {"fused_linear_cross_entropy": False, "cross_entropy": False},
-    }
-
-
-def takes_liger(config: TrainConfig, precision: Precision) -> bool:
-    """Whether Liger's kernels take the place of the model's own."""
-    found = find_spec("liger_kernel") is not None
-    return config.kernels == "auto" and precision.device == "cuda" and found

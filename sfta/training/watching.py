@@ -10,8 +10,9 @@ from transformers import TrainerCallback, TrainingArguments
 from sfta.core.artifact import sync_tree
 from sfta.core.progress import Task
 from sfta.training import processes
+from sfta.training.checkpoints import COMPLETE
 from sfta.training.memory import GIB, peak_memory
-from sfta.training.trainer import COMPLETE, PackTrainer
+from sfta.training.trainer import PackTrainer
 
 _KEPT = (
     *("loss", "learning_rate", "grad_norm", "eval_loss", "eval_perplexity"),

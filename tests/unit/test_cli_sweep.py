@@ -58,3 +58,12 @@ def test_a_program_reads_the_same_as_json(swept):
 def test_where_every_trial_has_failed_nothing_is_proposed(swept):
     done = swept([Tried({"train.epochs": 1}, problem="no")])
     assert "next:" not in done.stdout
+
+
+def test_values_that_are_no_numbers_can_be_pasted_into_a_shell(swept):
+    done = swept([Tried({"train.epochs": 1, "train.early_stopping": None,
+                         "train.lora.target_modules": ["q_proj", "v_proj"]}, 0.4)])  # fmt: skip
+    assert done.stdout.splitlines()[-1].endswith(
+        "--set train.epochs=1 --set train.early_stopping=null "
+        """--set 'train.lora.target_modules=["q_proj", "v_proj"]'"""
+    )

@@ -15,45 +15,15 @@ from sfta.stages.pipeline import stages_of
 from sfta_export.merge import merge
 from sfta_export.quantized_base import QuantizedBase
 from small_line import sfta
-from tiny_training import (
-    LIMITS,
-    byte_llama,
-    limits_dataset,
-    one_thread,
-    row,
-    training_job,
-    write_lines,
-)
+from tiny_training import byte_llama, limits_dataset, one_thread, training_job
 
 __all__ = ["byte_llama", "limits_dataset", "one_thread", "training_job"]
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 SETTINGS = {"learning_rate": 3e-3, "pairs_per_step": 4, "epochs": 4}
 
 
-def quoted(number, *, answerable):
-    """A row of the tiny dataset that says what it quotes."""
-    found = row(number, answerable=answerable)
-    oracle = [e["chunk_id"] for e in found["context"] if e["role"] == "oracle"]
-    return found | {"quotes": [{"chunk_id": c, "text": LIMITS[c]} for c in oracle]}
-
-
-@pytest.fixture(scope="module")
-def quoting_dataset(tmp_path_factory):
-    final = tmp_path_factory.mktemp("dataset") / "dataset"
-    chunk = {"title": "Manual", "page": 1, "heading": "Limits"}
-    with writing(final, "dataset", {}) as out:
-        write_lines(
-            out / "chunks.jsonl", [chunk | {"id": i, "text": t} for i, t in LIMITS.items()]
-        )
-        write_lines(out / "train.jsonl", [quoted(n, answerable=n % 4 > 0) for n in range(12)])
-        write_lines(
-            out / "validation.jsonl", [quoted(n, answerable=n > 20) for n in range(20, 24)]
-        )
-    return Artifact.open(final)
-
-
 @pytest.fixture
-def prefer_job(training_job, quoting_dataset, tmp_path):
+def prefer_job(training_job, tmp_path):
     """Train an adapter, and make a job of the stage that goes on from it."""
 
     def make(method="lora", preference=SETTINGS):
@@ -62,13 +32,13 @@ def prefer_job(training_job, quoting_dataset, tmp_path):
         shutil.rmtree(before.work)
         before.work.mkdir()
         with writing(tmp_path / name, "adapter", {}) as out:
-            train.run(replace(before, out=out, inputs={"dataset": quoting_dataset}))
+            train.run(replace(before, out=out))
         settings = before.recipe.model_dump() | {"preference": preference}
         recipe = Recipe.model_validate(settings)
         out, work = tmp_path / f"preferred-{method}", tmp_path / f"work-{method}"
         out.mkdir()
         work.mkdir()
-        inputs = {"adapter": Artifact.open(tmp_path / name), "dataset": quoting_dataset}
+        inputs = {"adapter": Artifact.open(tmp_path / name), **before.inputs}
         return replace(before, recipe=recipe, out=out, work=work, inputs=inputs)
 
     return make

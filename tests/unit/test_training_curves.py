@@ -10,8 +10,8 @@ import torch
 
 from sfta.core.progress import Task
 from sfta.training import watching
+from sfta.training.checkpoints import COMPLETE
 from sfta.training.curves import _smooth, draw_curves
-from sfta.training.trainer import COMPLETE
 from sfta.training.watching import Watch, history_lines, write_history
 
 LOG = [

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from sfta.core.progress import Task
 from sfta.training import watching
+from sfta.training.checkpoints import COMPLETE
 from sfta.training.config import LoraSettings, ModelConfig, TrainConfig
 from sfta.training.model import Precision, choose_precision, lora_config
-from sfta.training.trainer import COMPLETE
 from sfta.training.watching import (
     Watch,
     history_lines,

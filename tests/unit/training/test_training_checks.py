@@ -10,14 +10,14 @@ from model_shapes import SHAPE
 from sfta.core.stage import Runtime
 from sfta.recipe import Recipe
 from sfta.stages import train as stage
-from sfta.training import trainer
+from sfta.training import arguments as told_by
+from sfta.training.arguments import optimizer_problems, takes_liger, training_arguments
 from sfta.training.config import TrainConfig
 from sfta.training.memory import estimate
 from sfta.training.model import Precision
 from sfta.training.packing import Pack
 from sfta.training.rows import EncodedRow
 from sfta.training.steps import StepPlan
-from sfta.training.trainer import takes_liger, training_arguments
 from sfta_edge.errors import ConfigError, MissingDependencyError
 
 CPU = Precision("float32", "a test", "cpu")
@@ -94,7 +94,7 @@ def test_a_machine_without_the_tools_of_the_export_may_train(byte_llama, convert
 def arguments(config, precision, tmp_path, monkeypatch):
     """What the trainer is told, without a GPU to look for."""
     told = {}
-    monkeypatch.setattr(trainer, "TrainingArguments", lambda **settings: told.update(settings))
+    monkeypatch.setattr(told_by, "TrainingArguments", lambda **settings: told.update(settings))
     plan = StepPlan([PACK], config, device="cpu")
     training_arguments(config, precision, tmp_path, seed=1, plan=plan)
     return told
@@ -114,10 +114,23 @@ def test_the_optimizer_suits_the_device(optimizer, precision, name, tmp_path, mo
     assert told["torch_compile"] is False
 
 
-def test_an_optimizer_for_gpus_is_refused_on_a_cpu(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="paged_adamw_8bit needs a GPU") as caught:
-        arguments(TrainConfig(optimizer="paged_adamw_8bit"), CPU, tmp_path, monkeypatch)
-    assert "Use adamw" in caught.value.hint
+def test_an_optimizer_for_gpus_is_refused_on_a_cpu_before_anything_runs(
+    byte_llama, convertible, tmp_path
+):
+    config = TrainConfig(optimizer="paged_adamw_8bit")
+    (problem,) = optimizer_problems(config, "cpu")
+    assert problem == "train.optimizer: paged_adamw_8bit needs a GPU; use adamw"
+    assert optimizer_problems(config, "cuda") == optimizer_problems(TrainConfig(), "cpu") == []
+    asked = recipe(byte_llama).model_copy(update={"train": config})
+    assert stage.STAGE.check(asked, Runtime(cache=tmp_path, device="cpu")) == [problem]
+
+
+def test_a_gpu_that_is_missing_is_found_before_anything_runs(
+    byte_llama, convertible, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    found = stage.STAGE.check(recipe(byte_llama), Runtime(cache=tmp_path, device="cuda"))
+    assert found == ["there is no CUDA device. Use --device cpu or auto."]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +146,7 @@ def test_kernels_are_taken_on_a_gpu_where_they_are_installed(
     installed, kernels, precision, taken, monkeypatch
 ):
     spec = importlib.machinery.ModuleSpec("liger_kernel", None) if installed else None
-    monkeypatch.setattr(trainer, "find_spec", lambda name: spec)
+    monkeypatch.setattr(told_by, "find_spec", lambda name: spec)
     assert takes_liger(TrainConfig(kernels=kernels), precision) is taken
 
 

@@ -8,9 +8,9 @@ import torch
 
 from sfta.stages import train as stage
 from sfta.training import trainer, watching
+from sfta.training.checkpoints import COMPLETE, last_checkpoint, remove_unfinished
 from sfta.training.model import Precision, choose_precision
 from sfta.training.steps import StepPlan
-from sfta.training.trainer import COMPLETE, last_checkpoint, remove_unfinished
 from sfta_edge.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

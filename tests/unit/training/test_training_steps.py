@@ -14,12 +14,13 @@ from transformers import (
 )
 
 from sfta.stages import train as stage
+from sfta.training.arguments import training_arguments
 from sfta.training.config import LoraSettings, TrainConfig
 from sfta.training.model import Precision, load_student
 from sfta.training.packing import Pack
 from sfta.training.rows import EncodedRow
 from sfta.training.steps import PackData, PackOrder, StepPlan, collate
-from sfta.training.trainer import PackTrainer, training_arguments, weighted_loss
+from sfta.training.trainer import PackTrainer, weighted_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLOAT32 = Precision("float32", "tests compare exactly", "cpu")
