@@ -91,6 +91,14 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _adapters_are_merged_with_an_adapter(self) -> Self:
+        if self.train.method == "full" and (self.merge.adapters or self.merge.weight != 1):
+            raise ValueError(
+                "merge.adapters and merge.weight need an adapter: train.method lora or qlora"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _the_test_is_no_target(self) -> Self:
         target, measured = self.generate.target.questions, self.evaluate.questions
         if (

@@ -10,6 +10,7 @@ Sources: arXiv 2106.09685 (LoRA), arXiv 2312.03732 (rank stabilization), arXiv 2
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_export.tensors import TensorInfo, list_tensors
 
 _PREFIX = "base_model.model."
+# PEFT saves these along when the vocabulary was resized.
+_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "lm_head.weight")
 _PART = re.compile(
     r"^(.+)\.lora_(?:([AB])(?:\.default)?\.weight|(magnitude)_vector(?:\.default)?(?:\.weight)?)$"
 )
@@ -25,7 +28,6 @@ _PART = re.compile(
 _UNSUPPORTED = (
     "use_qalora",
     "use_bdlora",
-    "modules_to_save",
     "lora_bias",
     "target_parameters",
     "trainable_token_indices",
@@ -63,23 +65,48 @@ class Update:
         return outer[::-1] if self.transposed else outer
 
 
-def read_updates(folder: Path) -> dict[str, Update]:
-    """The updates of an adapter folder by the name of the base weight.
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What an adapter does to its base."""
+
+    folder: Path
+    updates: Mapping[str, Update]
+    """By the name of the weight they change."""
+    replaced: Mapping[str, TensorInfo]
+    """Weights that were trained as a whole (`modules_to_save`), by name; an embedding among them
+    may have more rows than the base's."""
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """The changes that an adapter folder holds.
 
     Raises:
         ConfigError: no LoRA adapter, or a feature of PEFT that cannot be merged here.
         IntegrityError: half of a pair is missing, or ranks disagree.
     """
     settings = _settings(folder)
+    whole = [str(name) for name in settings.get("modules_to_save") or ()]
     parts: dict[str, dict[str, TensorInfo]] = {}
+    replaced: dict[str, TensorInfo] = {}
     for name, info in list_tensors(folder).items():
-        match = _PART.match(name.removeprefix(_PREFIX))
-        if match is None:
+        # Beside the update of an embedding or head PEFT saves what it is an update of.
+        short = name.removeprefix(_PREFIX).replace(".base_layer.", ".")
+        match = _PART.match(short)
+        if match is not None:
+            parts.setdefault(match[1], {})[match[2] or match[3]] = info
+        elif short.endswith(_EMBEDDINGS) or any(f".{w}." in f".{short}" for w in whole):
+            replaced[short] = info
+        else:
             raise ConfigError(
                 f"the adapter holds {name}, which is no LoRA update of a linear layer",
                 hint="Train with target modules that are linear layers.",
             )
-        parts.setdefault(match[1], {})[match[2] or match[3]] = info
+    return Adapter(folder, _updates(parts, settings), replaced)
+
+
+def _updates(
+    parts: Mapping[str, dict[str, TensorInfo]], settings: dict[str, Any]
+) -> dict[str, Update]:
     updates = {}
     for module, pair in sorted(parts.items()):
         wanted = {"A", "B", "magnitude"} if settings.get("use_dora") else {"A", "B"}

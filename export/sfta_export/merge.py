@@ -1,27 +1,24 @@
-"""An adapter and its base model become one model in the base model's number format.
+"""Adapters and their base model become one model in the base model's number format.
 
-The sum is made in float32 and kept in 16 bits, one weight at a time. An adapter that was
-trained on a quantized base (QLoRA, arXiv 2305.14314) is added to the values that base had in
-training, see `quantized_base`: the sum is the model that was trained and validated. Nothing is
-added to packed weights, which would round the adapter away.
+Sums are made in float32 and kept in 16 bits, one weight at a time: in memory is the largest weight
+and not the model. An adapter that was trained on a quantized base (QLoRA, arXiv 2305.14314) is
+added to the values that base had in training, see `quantized_base`: the sum is the model that was
+trained and validated. Nothing is added to packed weights, which would round the adapter away.
 """
 
-import json
-import shutil
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sfta_edge.errors import ConfigError, IntegrityError
-from sfta_export.lora import Update, read_updates
+from sfta_export.lora import Update
+from sfta_export.merge_plan import Part, plan_merge
+from sfta_export.model_settings import copy_settings
 from sfta_export.quantized_base import QuantizedBase
-from sfta_export.tensors import TensorInfo, list_tensors, write_tensors
+from sfta_export.tensors import TensorInfo, list_tensors, read_tensor, write_tensors
 
 WEIGHTS = "model.safetensors"
-_COPIED_SUFFIXES = (".json", ".jinja", ".model", ".txt")
-_NOT_COPIED = ("manifest.json", "adapter_config.json", "prompt.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class Merged:
     tensors: int
     """Weights in the model."""
     changed: int
-    """Weights the adapter changed."""
+    """Weights the adapters changed."""
     as_trained: int
     """Weights with the values that 4-bit training gave them."""
     relative_change: float
@@ -41,39 +38,52 @@ class Merged:
 
 
 def merge(
-    base_dir: Path, adapter_dir: Path, out: Path, *, quantized: QuantizedBase | None = None
+    base_dir: Path,
+    adapters: Path | Sequence[Part],
+    out: Path,
+    *,
+    quantized: QuantizedBase | None = None,
+    chained: bool = False,
 ) -> Merged:
-    """Write the merged model, its settings and the base model's tokenizer into `out`.
-
-    Same inputs, same bytes.
+    """Write the merged model, its settings and tokenizer into `out`. Same inputs, same bytes.
 
     Args:
         base_dir: Unquantized model in Hugging Face form; shards are joined.
-        adapter_dir: Adapter as PEFT saves it.
+        adapters: One adapter as PEFT saves it, or several with their weights.
         out: Existing folder.
         quantized: Weights that take the values they had in 4-bit training; None: all keep
             their own.
+        chained: Each adapter changes what the ones before have made, as if it had been trained
+            after them; else all change the base, and their changes are added up. Without weight
+            decomposition both are the same.
 
     Raises:
-        ConfigError: the base is quantized, or the adapter is of a kind that cannot be merged.
-        IntegrityError: the adapter does not fit the base, or the sum is no finite number.
+        ConfigError: the base is quantized, or an adapter is of a kind that cannot be merged.
+        IntegrityError: an adapter does not fit the base, or the sum is no finite number.
     """
-    base, updates = check_fit(base_dir, adapter_dir)
-    norms, rounded = _Norms(), _rounded(quantized, base)
-    with ExitStack() as stack:
-        read = _reader(stack)
+    parts = [Part(adapters)] if isinstance(adapters, Path) else adapters
+    plan = plan_merge(base_dir, parts)
+    norms, rounded = _Norms(), _rounded(quantized, plan.base)
+    changed: set[str] = set()
 
-        def merged(name: str) -> Any:
-            weight = read(base[name])
-            if quantized is not None and name in rounded:
-                weight = quantized.as_trained(weight)
-            update = updates.get(name)
-            return weight if update is None else _added(weight, update, read, norms)
+    def merged(name: str) -> Any:
+        weight = read_tensor(plan.source(name))
+        if quantized is not None and name in rounded:
+            weight = quantized.as_trained(weight)
+        for adapter, share in plan.parts:
+            if (whole := adapter.replaced.get(name)) is not None:
+                weight = _taken(weight, read_tensor(whole), share)
+                changed.add(name)
+        updates = [(a.updates[name], share) for a, share in plan.parts if name in a.updates]
+        if not updates:
+            return weight
+        changed.add(name)
+        return _added(weight, updates, norms, chained=chained)
 
-        write_tensors(out / WEIGHTS, base.values(), merged)
-    _copy_settings(base_dir, out)
+    write_tensors(out / WEIGHTS, plan.result.values(), merged)
+    copy_settings(base_dir, out, plan.config, plan.tokenizer)
     size = (out / WEIGHTS).stat().st_size
-    return Merged(len(base), len(updates), len(rounded), norms.ratio, size)
+    return Merged(len(plan.result), len(changed), len(rounded), norms.ratio, size)
 
 
 def take_trained(base_dir: Path, trained_dir: Path, out: Path) -> Merged:
@@ -83,8 +93,6 @@ def take_trained(base_dir: Path, trained_dir: Path, out: Path) -> Merged:
         ConfigError: a folder holds no unquantized weights.
         IntegrityError: the weights are not those of this base, or not finite.
     """
-    import torch
-
     base, trained = list_tensors(base_dir), list_tensors(trained_dir)
     if {i.name: i.shape for i in base.values()} != {i.name: i.shape for i in trained.values()}:
         raise IntegrityError(
@@ -92,48 +100,19 @@ def take_trained(base_dir: Path, trained_dir: Path, out: Path) -> Merged:
             hint="Give the base model that was trained.",
         )
     norms = _Norms()
-    with ExitStack() as stack:
-        read = _reader(stack)
 
-        def taken(name: str) -> Any:
-            before, after = read(base[name]), read(trained[name])
-            norms.add(before.float(), after.float())
-            if not bool(torch.isfinite(after).all()):
-                raise IntegrityError(f"{name} is not finite", hint="The training diverged.")
-            return after.to(before.dtype)
+    def taken(name: str) -> Any:
+        before, after = read_tensor(base[name]), read_tensor(trained[name])
+        norms.add(before.float(), after.float())
+        return _finite(name, after.to(before.dtype))
 
-        write_tensors(out / WEIGHTS, base.values(), taken)
-    _copy_settings(base_dir, out)
+    write_tensors(out / WEIGHTS, base.values(), taken)
+    copy_settings(base_dir, out, {}, base_dir)
     size = (out / WEIGHTS).stat().st_size
     return Merged(len(base), len(base), 0, norms.ratio, size)
 
 
-def check_fit(
-    base_dir: Path, adapter_dir: Path
-) -> tuple[dict[str, TensorInfo], dict[str, Update]]:
-    """Tensors of the base and updates of the adapter, if each update has its weight.
-
-    Raises:
-        ConfigError, IntegrityError: as `merge`.
-    """
-    _refuse_quantized(base_dir)
-    base, updates = list_tensors(base_dir), read_updates(adapter_dir)
-    problems = [f"no weight {name}" for name in sorted(updates.keys() - base.keys())]
-    problems += [
-        f"{name} has shape {base[name].shape}, the adapter {update.shape}"
-        for name, update in sorted(updates.items())
-        if name in base and base[name].shape != update.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise IntegrityError(
-            f"the adapter was not trained on this base: {'; '.join(problems[:3])}{more}",
-            hint="Give the base model that the adapter was trained on.",
-        )
-    return base, updates
-
-
-def _rounded(quantized: QuantizedBase | None, base: dict[str, TensorInfo]) -> frozenset[str]:
+def _rounded(quantized: QuantizedBase | None, base: Mapping[str, TensorInfo]) -> frozenset[str]:
     if quantized is None:
         return frozenset()
     if unknown := sorted(set(quantized.weights) - base.keys()):
@@ -164,57 +143,42 @@ class _Norms:
 
 
 def _added(
-    weight: Any, update: Update, read: Callable[[TensorInfo], Any], norms: _Norms
+    weight: Any, updates: Sequence[tuple[Update, float]], norms: _Norms, *, chained: bool
 ) -> Any:
+    before = weight.float()
+    total = before.clone() if len(updates) > 1 else before
+    for update, share in updates:
+        ground = total if chained else before
+        after = _updated(ground, update)
+        total = after if share == 1 and ground is total else total + (after - ground) * share
+    norms.add(before, total)
+    return _finite(updates[0][0].weight, total.to(weight.dtype))
+
+
+def _updated(weight: Any, update: Update) -> Any:
+    """One weight in float32 after one update."""
+    change = (read_tensor(update.b).float() @ read_tensor(update.a).float()) * update.scale
+    total = change.add_(weight.T if update.transposed else weight)
+    if update.magnitude is not None:
+        total *= (read_tensor(update.magnitude).float() / total.norm(dim=1))[:, None]
+    return total.T if update.transposed else total
+
+
+def _taken(weight: Any, whole: Any, share: float) -> Any:
+    """A weight that was trained as a whole; a part of the way to it where less is wanted."""
+    if share == 1:
+        return whole.to(weight.dtype)
+    if weight.shape != whole.shape:
+        raise ConfigError("an adapter with a resized vocabulary can only be merged as a whole")
+    return (weight.float() * (1 - share) + whole.float() * share).to(weight.dtype)
+
+
+def _finite(name: str, weight: Any) -> Any:
     import torch
 
-    change = (read(update.b).float() @ read(update.a).float()) * update.scale
-    before = weight.float().T if update.transposed else weight.float()
-    total = before + change
-    if update.magnitude is not None:
-        total *= (read(update.magnitude).float() / total.norm(dim=1))[:, None]
-    norms.add(before, total)
-    if update.transposed:
-        total = total.T
-    result = total.to(weight.dtype)
-    if not bool(torch.isfinite(result).all()):
+    if not bool(torch.isfinite(weight).all()):
         raise IntegrityError(
-            f"{update.weight} is not finite after merging",
+            f"{name} is not finite after merging",
             hint="The adapter diverged in training, or the base's number format is too small.",
         )
-    return result
-
-
-def _reader(stack: ExitStack) -> Callable[[TensorInfo], Any]:
-    """Read single tensors, each file opened once."""
-    from safetensors import safe_open
-
-    opened: dict[Path, Any] = {}
-
-    def read(info: TensorInfo) -> Any:
-        if info.file not in opened:
-            opened[info.file] = stack.enter_context(safe_open(info.file, framework="pt"))
-        return opened[info.file].get_tensor(info.name)
-
-    return read
-
-
-def _refuse_quantized(base_dir: Path) -> None:
-    path = base_dir / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read the base model's {path.name}: {error}") from error
-    if "quantization_config" in config:
-        raise ConfigError(
-            "the base model is quantized; merging into it would round the adapter away",
-            hint="Give the 16-bit base model.",
-        )
-
-
-def _copy_settings(base_dir: Path, out: Path) -> None:
-    for path in sorted(base_dir.iterdir()):
-        wanted = path.suffix in _COPIED_SUFFIXES or path.name.startswith("LICENSE")
-        # The index of shards is wrong for one file.
-        if wanted and path.name not in _NOT_COPIED and not path.name.endswith(".index.json"):
-            shutil.copyfile(path, out / path.name)
+    return weight

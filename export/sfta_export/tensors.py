@@ -5,7 +5,7 @@ header, then the tensors' bytes in header order.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,22 @@ def list_tensors(folder: Path) -> dict[str, TensorInfo]:
     return found
 
 
-def write_tensors(path: Path, infos: Iterable[TensorInfo], read: Callable[[str], Any]) -> None:
+def write_tensors(
+    path: Path,
+    infos: Iterable[TensorInfo],
+    read: Callable[[str], Any],
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Write one file, in the order of names.
 
     Args:
         path: The file.
         infos: What to write; their `file` is not looked at.
         read: Gives the torch tensor of a name; one is alive at a time.
+        facts: Metadata of the file.
     """
     ordered = sorted(infos, key=lambda info: info.name)
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt", **(facts or {})}}
     at = 0
     for info in ordered:
         header[info.name] = {
@@ -88,6 +94,21 @@ def write_tensors(path: Path, infos: Iterable[TensorInfo], read: Callable[[str],
         stream.write(raw)
         for info in ordered:
             stream.write(_bytes_of(read(info.name)))
+
+
+def read_tensor(info: TensorInfo) -> Any:
+    """One tensor. Its file is closed again: what is mapped counts as this process's memory."""
+    from safetensors import safe_open
+
+    with safe_open(info.file, framework="pt") as tensors:
+        return tensors.get_tensor(info.name)
+
+
+def same_values(one: TensorInfo, two: TensorInfo) -> bool:
+    """Whether two tensors hold the same numbers."""
+    import torch
+
+    return one.shape == two.shape and torch.equal(read_tensor(one), read_tensor(two))
 
 
 def _bytes_of(tensor: Any) -> memoryview:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from sfta.core.config import Section
 
@@ -20,6 +20,7 @@ Scheme = Literal[
     "Q4_K_S",
     "Q4_1",
     "Q4_0",
+    "IQ4_XS",
     "Q3_K_L",
     "Q3_K_M",
     "Q3_K_S",
@@ -29,12 +30,28 @@ _OTHER_LOSS = ("train.rows", "train.refusal_weight", "train.context_tokens")
 PythonVersion = Annotated[str, Field(pattern=r"^3\.\d{1,2}$")]
 
 
+class FurtherAdapter(Section):
+    """An adapter that is merged beside the one that was trained."""
+
+    path: str
+    """Its folder, as PEFT saves it; relative to the recipe."""
+    weight: float = 1.0
+    """How much of its change is taken."""
+
+
 class MergeConfig(Section):
     """How the adapter becomes part of the model."""
 
     base: Literal["as_trained", "original"] = "as_trained"
     """What an adapter from 4-bit training is added to, in 16 bits either way: the values that
     the base had in training, or those it had before it was quantized."""
+    weight: float = 1.0
+    """How much of the trained adapter's change is taken."""
+    adapters: list[FurtherAdapter] = []
+    """Further adapters of the same base. Their changes are added up."""
+    chained: bool = False
+    """Whether each adapter changes what those before it have made, the trained one last. It makes
+    a difference for adapters with weight decomposition only."""
 
 
 class ExportConfig(Section):
@@ -42,7 +59,12 @@ class ExportConfig(Section):
 
     schemes: Annotated[list[Scheme], Field(min_length=1)] = ["Q8_0"]
     """Number formats of the exported model, one GGUF file for each. Q8_0 is the closest to
-    16 bits, Q4_K_M half its size; schemes with a K need rows that divide by 256."""
+    16 bits, Q4_K_M half its size; schemes with a K and IQ4_XS need rows that divide by 256."""
+    importance_rows: NonNegativeInt = 24
+    """Training rows on which is gathered how much each input of a weight matters, so that fewer
+    bits lose less. 0: all inputs count alike. Q8_0 and 16 bits do not use it."""
+    parity_rows: PositiveInt = 12
+    """Validation rows on which the adapter and each file are held against the merged model."""
 
     @model_validator(mode="after")
     def _no_repetition(self) -> Self:

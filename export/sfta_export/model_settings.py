@@ -1,0 +1,73 @@
+"""Settings and tokenizer of a model folder: read, and copied beside new weights."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sfta_edge.errors import ConfigError
+
+CONFIG = "config.json"
+_COPIED_SUFFIXES = (".json", ".jinja", ".model", ".txt")
+_NOT_COPIED = ("manifest.json", "adapter_config.json", "prompt.json", "quantization.json")
+_OF_TOKENIZER = (
+    "tokenizer",
+    "special_tokens_map",
+    "added_tokens",
+    "vocab",
+    "merges",
+    "chat_template",
+)
+
+
+def read_config(model_dir: Path) -> dict[str, Any]:
+    """The settings of an unquantized model.
+
+    Raises:
+        ConfigError: they cannot be read, or the model is quantized.
+    """
+    path = model_dir / CONFIG
+    try:
+        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the base model's {path.name}: {error}") from error
+    if "quantization_config" in config:
+        raise ConfigError(
+            "the base model is quantized; merging into it would round the adapter away",
+            hint="Give the 16-bit base model.",
+        )
+    return config
+
+
+def copy_settings(
+    base_dir: Path, out: Path, changes: Mapping[str, Any], tokenizer: Path
+) -> None:
+    """Everything but the weights, into `out`.
+
+    Args:
+        base_dir: The model that settings and licence are taken from.
+        out: Existing folder.
+        changes: Keys of config.json that have other values now.
+        tokenizer: Folder of the tokenizer's files.
+    """
+    for path in sorted(base_dir.iterdir()):
+        if _is_copied(path) and not (tokenizer != base_dir and _is_of_tokenizer(path)):
+            shutil.copyfile(path, out / path.name)
+    if tokenizer != base_dir:
+        for path in sorted(tokenizer.iterdir()):
+            if _is_copied(path) and _is_of_tokenizer(path):
+                shutil.copyfile(path, out / path.name)
+    if changes:
+        config = json.loads((out / CONFIG).read_text("utf-8")) | dict(changes)
+        (out / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def _is_copied(path: Path) -> bool:
+    wanted = path.suffix in _COPIED_SUFFIXES or path.name.startswith("LICENSE")
+    # The index of shards is wrong for one file.
+    return wanted and path.name not in _NOT_COPIED and not path.name.endswith(".index.json")
+
+
+def _is_of_tokenizer(path: Path) -> bool:
+    return path.name.startswith(_OF_TOKENIZER)
