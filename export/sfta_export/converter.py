@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sfta_export.toolchain import DEFAULT_CACHE
 log = logging.getLogger("sfta")
 DTYPES = ("f32", "f16", "bf16", "q8_0")
 _TOKENIZER_FILES = ("*.json", "*.model", "*.jinja", "*.txt")
+_CARD = "README.md"
 _ERROR = re.compile(r"^(?:ERROR:\S+?:|\w*(?:Error|Exception): )(.*)$", re.MULTILINE)
 
 
@@ -34,17 +36,19 @@ def convert(
     *,
     dtype: str = "f16",
     name: str = "model",
+    licence: str = "",
     cache: Path = DEFAULT_CACHE,
 ) -> Path:
     """Write a model folder as one GGUF file; return its path.
 
-    The bytes depend on the folder's content and `name`, not on where the folder is.
+    The bytes depend on the folder's content, `name` and `licence`, not on where the folder is.
 
     Args:
         model_dir: config.json, safetensors and tokenizer.
         out: The file to write; the converter's log is kept beside it if it fails.
         dtype: One of `DTYPES`.
         name: What the model calls itself.
+        licence: Of the model; goes into the file. Empty: what the folder's own README says.
         cache: Where the tools are.
 
     Raises:
@@ -60,7 +64,8 @@ def convert(
         raise ConfigError("; ".join(problems))
     with finished_file(out) as scratch:
         options = ["--outtype", dtype, "--outfile", str(scratch)]
-        _run(options, model_dir, name, cache=cache, log_file=out.with_suffix(".convert.log"))
+        facts = _Facts(name, licence)
+        _run(options, model_dir, facts, cache=cache, log_file=out.with_suffix(".convert.log"))
     return out
 
 
@@ -87,7 +92,7 @@ def check_convertible(model_dir: Path, cache: Path = DEFAULT_CACHE) -> list[str]
         options = ["--vocab-only", "--outfile", f"{folder}/vocabulary.gguf"]
         log_file = Path(folder) / "log"
         try:
-            _run(options, model_dir, "model", cache=cache, log_file=log_file)
+            _run(options, model_dir, _Facts("model"), cache=cache, log_file=log_file)
         except ToolError:
             found = _ERROR.findall(log_file.read_text("utf-8", errors="replace"))
             reason = found[-1].strip() if found else "it gave no reason"
@@ -145,8 +150,29 @@ def _vocabulary_digest(model_dir: Path, tree: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What goes into the file and is not in the folder."""
+
+    name: str
+    licence: str = ""
+
+
+def _linked(model_dir: Path, folder: Path, facts: _Facts) -> Path:
+    """The folder under the model's name: the converter writes that into the file."""
+    named = folder / facts.name
+    named.mkdir()
+    for path in sorted(model_dir.resolve().iterdir()):
+        (named / path.name).symlink_to(path)
+    if facts.licence:
+        # The one place where the converter looks for a licence.
+        (named / _CARD).unlink(missing_ok=True)
+        (named / _CARD).write_text(f"---\nlicense: {json.dumps(facts.licence)}\n---\n", "utf-8")
+    return named
+
+
 def _run(
-    options: list[str], model_dir: Path, name: str, *, cache: Path, log_file: Path
+    options: list[str], model_dir: Path, facts: _Facts, *, cache: Path, log_file: Path
 ) -> None:
     tree = toolchain.converter(cache)
     paths = [str(tree / "gguf-py"), str(tree)]
@@ -158,11 +184,8 @@ def _run(
     # The converter's gguf-py comes first: the published package of that name differs.
     environment = {**os.environ, **offline, "PYTHONPATH": os.pathsep.join(paths)}
     with tempfile.TemporaryDirectory() as folder:
-        # The converter writes the folder's name into the file; a link gives it the same name
-        # wherever the model is.
-        link = Path(folder) / name
-        link.symlink_to(model_dir.resolve(), target_is_directory=True)
-        command = [sys.executable, str(tree / "convert_hf_to_gguf.py"), *options, str(link)]
+        named = _linked(model_dir, Path(folder), facts)
+        command = [sys.executable, str(tree / "convert_hf_to_gguf.py"), *options, str(named)]
         with log_file.open("w", encoding="utf-8") as kept:
             done = subprocess.run(
                 command, stdout=kept, stderr=subprocess.STDOUT, env=environment, check=False

@@ -44,6 +44,10 @@ class GgufFacts:
     """Of the ids that end generation by the folder's settings, those the file ends at."""
     lost_end_tokens: tuple[int, ...]
     """Of the same, those at which the file does not end."""
+    licence: str
+    """As the file states it; empty if it does not."""
+    importance: str
+    """What the importance matrix was gathered on; empty without one."""
     bits_per_weight: float
     size: int
     """Bytes."""
@@ -97,16 +101,23 @@ def embedder_gguf(model_dir: Path, cache: Path = toolchain.DEFAULT_CACHE) -> Pat
     return model_gguf(model_dir, cache, "F16")
 
 
-def verify_gguf(path: Path, model_dir: Path) -> GgufFacts:
+def verify_gguf(path: Path, model_dir: Path, licence: str = "") -> GgufFacts:
     """Read a file back as a device does and compare it with the folder it was made from.
 
+    Args:
+        path: The file.
+        model_dir: The folder.
+        licence: What the file has to state; empty: whatever it does.
+
     Raises:
-        IntegrityError: chat template, context length, vocabulary or end token was lost.
+        IntegrityError: chat template, context length, vocabulary, end token or licence was lost.
     """
     model = Model(path)
     try:
         facts = _facts(model, model_dir)
         problems = _differences(model, facts, model_dir)
+        if licence and facts.licence != licence:
+            problems.append(f"licence {facts.licence or 'none'} instead of {licence}")
     finally:
         model.close()
     if problems:
@@ -129,6 +140,8 @@ def _facts(model: Model, model_dir: Path) -> GgufFacts:
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
         end_tokens=tuple(i for i in ends if i < model.token_count and model.ends(i)),
         lost_end_tokens=tuple(i for i in ends if i >= model.token_count or not model.ends(i)),
+        licence=model.metadata("general.license"),
+        importance=model.metadata("quantize.imatrix.dataset"),
         bits_per_weight=round(int(native.llama_model_size(model.handle)) * 8 / weights, 3),
         size=model.path.stat().st_size,
     )

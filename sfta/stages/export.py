@@ -1,19 +1,28 @@
-"""Stage export: model -> gguf, one file per scheme, each held against the model."""
+"""Stage export: adapter, model, dataset -> gguf, one file per scheme, each held against the model.
+
+The dataset gives the prompts: training rows to gather importances on, validation rows to compare.
+"""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
+from sfta.adapters.model_licence import model_licence
 from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.export_prompts import importance_prompts, parity_probes
 from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json
-from sfta_edge.prompt import PROMPT_FILE, PromptContract
-from sfta_export import gguf, parity, toolchain
-from sfta_export.quantization import NOMINAL_BITS
+from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
+from sfta_export import gguf, ladder, toolchain
+from sfta_export.importance import FILE as IMPORTANCE
+from sfta_export.importance import Importance, for_file, gather, source_of
+from sfta_export.merge import WEIGHTS
+from sfta_export.quantization import NOMINAL_BITS, uses_importance
 
 PARITY = "parity.json"
 _FLOAT_BITS = 16.0
@@ -29,55 +38,85 @@ def run(job: Job[Recipe]) -> Metrics:
     """
     model, runtime = job.inputs["model"], job.runtime
     contract = PromptContract.read(model.file(PROMPT_FILE))
-    files = _write_files(job, model.path)
-    facts = {scheme: gguf.verify_gguf(path, model.path) for scheme, path in files.items()}
     tokenize = hub.hf_tokenize(hub.load_tokenizer(model.path))
-    ladder = parity.check_ladder(
-        model.path, files, contract, tokenize, device=_device(runtime.device)
-    )
-    record = {
-        **ladder,
+    licence = model_licence(job.recipe.model.base, runtime.cache, root=job.recipe.root).stated
+    files = _write_files(job, model.path, contract, tokenize, licence)
+    facts = {s: gguf.verify_gguf(path, model.path, licence) for s, path in files.items()}
+    record = ladder.check_ladder(
+        model.path, files, contract, tokenize,
+        parity_probes(job, contract, tokenize),
+        trained=_trained(job), device=_device(runtime.device),
+    )  # fmt: skip
+    record |= {
         "files": {scheme: asdict(fact) for scheme, fact in facts.items()},
         "tools": toolchain.tools_folder(runtime.cache).name,
     }
+    for scheme in job.recipe.export.schemes:
+        files[scheme].replace(job.out / files[scheme].name)
     (job.out / PARITY).write_bytes(canonical_json(record))
     shutil.copyfile(model.file(PROMPT_FILE), job.out / PROMPT_FILE)
-    return _metrics(job.recipe.export.schemes, facts, ladder)
+    return _metrics(job.recipe.export.schemes, facts, record)
 
 
-def _write_files(job: Job[Recipe], model: Path) -> dict[str, Path]:
-    """The 16-bit file first, which is a rung of its own and the source of the others."""
+def _write_files(
+    job: Job[Recipe], model: Path, contract: PromptContract, tokenize: Tokenize, licence: str
+) -> dict[str, Path]:
+    """The 16-bit file first, which is a rung of its own and the source of the others.
+
+    A file that an interrupted run has finished is there already.
+    """
     cache, name = job.runtime.cache, job.recipe.name
-    schemes = job.recipe.export.schemes
     exact = gguf.lossless_scheme(model)
-    folder = job.out if exact in schemes else job.work
-    source = folder / f"model-{exact}.gguf"
-    if not source.is_file():
-        dtype = gguf.FLOAT_SCHEMES[exact]
-        gguf.convert(model, source, dtype=dtype, name=name, cache=cache)
-    files = {exact: source}
-    for scheme in track([s for s in schemes if s != exact], "quantize"):
-        out = job.out / f"model-{scheme}.gguf"
+    schemes = [exact, *(s for s in job.recipe.export.schemes if s != exact)]
+    files = {scheme: job.work / f"model-{scheme}.gguf" for scheme in schemes}
+    importance: Path | None = None
+    for scheme, out in track(list(files.items()), "export"):
+        if out.is_file():
+            continue
         if scheme in gguf.FLOAT_SCHEMES:
             dtype = gguf.FLOAT_SCHEMES[scheme]
-            gguf.convert(model, out, dtype=dtype, name=name, cache=cache)
-        else:
-            gguf.quantize(source, out, scheme)
-        files[scheme] = out
+            gguf.convert(model, out, dtype=dtype, name=name, licence=licence, cache=cache)
+            continue
+        if importance is None and uses_importance(scheme):
+            importance = _importance(job, model, files[exact], contract, tokenize)
+        gguf.quantize(files[exact], out, scheme, importance)
     return files
 
 
+def _importance(
+    job: Job[Recipe], model: Path, source: Path, contract: PromptContract, tokenize: Tokenize
+) -> Path | None:
+    """The importance matrix of the recipe's own training rows, gathered once."""
+    kept = job.work / IMPORTANCE
+    if kept.is_file() or not job.recipe.export.importance_rows:
+        return kept if kept.is_file() else None
+    prompts = importance_prompts(job, contract, tokenize)
+    found = gather(model, prompts, device=_device(job.runtime.device))
+    named = for_file(found, source, job.runtime.cache)
+    tokens = sum(map(len, prompts))
+    origin = source_of(job.recipe.name, prompts)
+    return Importance(named, len(prompts), tokens, origin).write(kept)
+
+
+def _trained(job: Job[Recipe]) -> ladder.Trained | None:
+    """Base and adapter; None where all weights were trained."""
+    adapter = job.inputs["adapter"].path
+    if (adapter / WEIGHTS).exists():
+        return None
+    base = hub.resolve_model(job.recipe.model.base, job.runtime.cache, root=job.recipe.root)
+    return ladder.Trained(base, adapter, job.recipe.merge.base == "as_trained")
+
+
 def _metrics(
-    schemes: list[Any], facts: dict[str, gguf.GgufFacts], ladder: dict[str, Any]
+    schemes: list[Any], facts: Mapping[str, gguf.GgufFacts], record: Mapping[str, Any]
 ) -> Metrics:
-    rungs = {rung["scheme"]: rung for rung in ladder["rungs"]}
-    metrics: Metrics = {"token_texts": ladder["token_texts"]}
+    rungs = {rung["scheme"]: rung for rung in record["rungs"]}
+    metrics: Metrics = {"token_texts": record["token_texts"]}
     for scheme in schemes:
         metrics[scheme] = {
             "size": facts[scheme].size,
             "bits_per_weight": facts[scheme].bits_per_weight,
-            "mean_kl": rungs[scheme]["mean_kl"],
-            "top1": rungs[scheme]["top1"],
+            **{name: rungs[scheme][name] for name in ("mean_kl", "top1", "greedy")},
         }
     return metrics
 
@@ -120,11 +159,19 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:
+    """What of the base is not in the merged model."""
+    licence = model_licence(recipe.model.base, runtime.cache, root=recipe.root)
+    return {"licence": licence.stated}
+
+
 STAGE = Stage(
     name="export",
-    needs=("model",),
+    needs=("adapter", "model", "dataset"),
     makes="gguf",
-    sections=("name", "model", "export"),
+    sections=("name", "model", "merge", "export"),
     run=run,
+    revision=2,
+    external=_external,
     check=_check,
 )

@@ -8,9 +8,17 @@ import pytest
 
 from sfta_edge.errors import MissingDependencyError
 from sfta_edge.prompt import PromptContract
-from sfta_export import toolchain
+from sfta_export import parity, toolchain
 
 PACKAGED = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Two threads on a busy machine wait for each other longer than a tiny model computes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity, "physical_cores", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

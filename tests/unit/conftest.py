@@ -5,6 +5,7 @@ from called_program import call_program, corpus_artifact, logging_as_before, rec
 from chunk_jobs import word_tokens
 from counting_stages import stage_runtime
 from evaluated_models import evaluation_world
+from exported_models import exported
 from made_rows import made_rows
 from packaged_base import packaged
 from wheels_made import installed_wheels, runtime_package
@@ -15,6 +16,7 @@ __all__ = [
     "call_program",
     "corpus_artifact",
     "evaluation_world",
+    "exported",
     "installed_wheels",
     "known_licences",
     "logging_as_before",
