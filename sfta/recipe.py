@@ -96,6 +96,9 @@ class Recipe(Section):
             raise ValueError(
                 "merge.adapters and merge.weight need an adapter: train.method lora or qlora"
             )
+        alone = self.train.method != "full" and not self.train.lora.dora
+        if self.export.adapter and not alone:
+            raise ValueError("export.adapter needs train.method lora or qlora without dora")
         return self
 
     @model_validator(mode="after")

@@ -174,6 +174,18 @@ def _linked(model_dir: Path, folder: Path, facts: _Facts) -> Path:
 def _run(
     options: list[str], model_dir: Path, facts: _Facts, *, cache: Path, log_file: Path
 ) -> None:
+    script = toolchain.converter(cache) / "convert_hf_to_gguf.py"
+    with tempfile.TemporaryDirectory() as folder:
+        named = _linked(model_dir, Path(folder), facts)
+        run_converter(script, [*options, str(named)], cache=cache, log_file=log_file)
+
+
+def run_converter(script: Path, arguments: list[str], *, cache: Path, log_file: Path) -> None:
+    """Run a program of llama.cpp's converter without a network.
+
+    Raises:
+        ToolError: it failed; `log_file` is kept, and the message carries its end.
+    """
     tree = toolchain.converter(cache)
     paths = [str(tree / "gguf-py"), str(tree)]
     offline = {
@@ -183,17 +195,18 @@ def _run(
     }
     # The converter's gguf-py comes first: the published package of that name differs.
     environment = {**os.environ, **offline, "PYTHONPATH": os.pathsep.join(paths)}
-    with tempfile.TemporaryDirectory() as folder:
-        named = _linked(model_dir, Path(folder), facts)
-        command = [sys.executable, str(tree / "convert_hf_to_gguf.py"), *options, str(named)]
-        with log_file.open("w", encoding="utf-8") as kept:
-            done = subprocess.run(
-                command, stdout=kept, stderr=subprocess.STDOUT, env=environment, check=False
-            )
+    with log_file.open("w", encoding="utf-8") as kept:
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            stdout=kept,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            check=False,
+        )
     if done.returncode != 0:
         tail = log_file.read_text("utf-8", errors="replace").strip().splitlines()[-12:]
         raise ToolError(
-            f"the GGUF converter failed on {model_dir}:\n" + "\n".join(tail),
+            f"the GGUF converter failed on {Path(arguments[-1]).name}:\n" + "\n".join(tail),
             hint=f"The whole log: {log_file}",
         )
     log_file.unlink()

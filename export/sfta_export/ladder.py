@@ -37,6 +37,18 @@ _INT8 = Tolerance(0.10, 0.85)
 _ON_ORIGINAL = Tolerance(0.30, 0.70)
 
 
+ADAPTER_FILE = "adapter.gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFile:
+    """An adapter as a file of its own, and the base it is meant for."""
+
+    path: Path
+    base: Path
+    """GGUF file in 16 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """What the merged model was made of."""
@@ -45,6 +57,8 @@ class Trained:
     adapter: Path
     as_trained: bool
     """Whether the adapter was merged into the values that it was trained on."""
+    file: AdapterFile | None = None
+    """The adapter as a file of its own, if there is one."""
 
 
 def check_ladder(
@@ -80,18 +94,26 @@ def check_ladder(
             model.close()
     with tempfile.TemporaryDirectory(dir=next(iter(files.values())).parent) as scratch:
         expected = _computed(load_folder(model_dir, device), probes, Path(scratch) / "merged")
-        rungs = [_adapter_rung(trained, expected, Path(scratch), device)] if trained else []
+        rungs = _adapter_rungs(trained, expected, Path(scratch), device) if trained else []
         for scheme, path in files.items():
             rungs.append(_held(measure(path, scheme, expected), tolerance(scheme)))
     return {"token_texts": texts, "probes": len(probes), "rungs": rungs}
 
 
-def _adapter_rung(
+def _adapter_rungs(
     trained: Trained, expected: Reference, scratch: Path, device: str
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     model = load_trained(trained.base, trained.adapter, device)
     found = _computed(model, expected.probes, scratch / ADAPTER)
-    return _held(compare_references(ADAPTER, expected, found), _limit(trained))
+    del model
+    rungs = [_held(compare_references(ADAPTER, expected, found), _limit(trained))]
+    if trained.file is not None:
+        base, path = trained.file.base, trained.file.path
+        # On a device the base has its own values, and those of a quantized training had others.
+        other = QuantizedBase.read(trained.adapter) is not None and trained.as_trained
+        limit = _ON_ORIGINAL if other else _AS_TRAINED
+        rungs.append(_held(measure(base, ADAPTER_FILE, expected, path), limit))
+    return rungs
 
 
 def _limit(trained: Trained) -> Tolerance:

@@ -9,6 +9,7 @@ Each file is held against the merged model on the product's own prompts:
 Parity says that a file works as converted; how good the answers are, evaluation says.
 """
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from sfta_edge.context import Context, Entry, Shape
 from sfta_edge.cores import physical_cores
 from sfta_edge.errors import IntegrityError
+from sfta_edge.llama import first_error
 from sfta_edge.model import Model
 from sfta_edge.prompt import PromptContract, Tokenize, segment_ids
 from sfta_export.probes import CHUNKS, QUESTIONS, TEXTS
@@ -129,13 +131,19 @@ def probe_prompts(contract: PromptContract, tokenize: Tokenize) -> tuple[Probe, 
     return tuple(probes)
 
 
-def measure(path: Path, scheme: str, expected: Reference) -> Rung:
-    """Compare one GGUF file with what the model computes."""
+def measure(path: Path, scheme: str, expected: Reference, adapter: Path | None = None) -> Rung:
+    """Compare one GGUF file, or one with an adapter's file, with what the model computes.
+
+    Raises:
+        IntegrityError: the adapter's file does not fit the model's.
+    """
     longest = max(len(probe.ids) for probe in expected.probes) + WRITTEN
     model = Model(path)
     shape = Shape(longest, longest, 1, physical_cores(), outputs=POSITIONS)
     context = Context(model, shape)
     try:
+        if adapter is not None:
+            _apply(model, context, adapter)
         pairs = [
             (row, other)
             for probe, rows in zip(expected.probes, expected.logits, strict=True)
@@ -189,6 +197,18 @@ def alike(one: Sequence[int], two: Sequence[int]) -> float:
     pairs = zip(one, two, strict=False)
     first = next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(two)))
     return first / longest if longest else 1.0
+
+
+def _apply(model: Model, context: Context, adapter: Path) -> None:
+    """Add an adapter's file; it is freed with the model."""
+    native = model.native
+    loaded = native.llama_adapter_lora_init(model.handle, str(adapter).encode())
+    if not loaded:
+        raise IntegrityError(
+            f"{adapter.name} does not fit {model.path.name}: {first_error() or 'no reason given'}"
+        )
+    adapters = (native.llama_adapter_lora_p_ctypes * 1)(loaded)
+    native.llama_set_adapters_lora(context.handle, adapters, 1, (ctypes.c_float * 1)(1.0))
 
 
 def _last_rows(context: Context, ids: Sequence[int], count: int) -> Iterator[Floats]:

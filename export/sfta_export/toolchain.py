@@ -29,7 +29,14 @@ from sfta_export import mending, native, sdist, wheel
 log = logging.getLogger("sfta")
 DEFAULT_CACHE = Path("~/.cache/sfta")
 CONVERTER = "converter"
-_CONVERTER_PARTS = ("convert_hf_to_gguf.py", "conversion", "gguf-py", "LICENSE")
+ADAPTER_CONVERTER = "convert_lora_to_gguf.py"
+_CONVERTER_PARTS = (
+    "convert_hf_to_gguf.py",
+    ADAPTER_CONVERTER,
+    "conversion",
+    "gguf-py",
+    "LICENSE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +109,38 @@ def ensure_tools(cache: Path = DEFAULT_CACHE, *, archive: Path | None = None) ->
     """
     folder = tools_folder(cache)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_name(f".{folder.name}.lock")):
+    with alone(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():
             native.check_programs()
             _build(folder, archive)
+        elif any(not (folder / CONVERTER / part).exists() for part in _CONVERTER_PARTS):
+            _complete(folder, archive)
     return Tools(folder)
 
 
-def _build(folder: Path, archive: Path | None) -> None:
-    pinned = pin()
-    work = folder.with_name(f".work-{folder.name}")
+def _unpacked(work: Path, archive: Path | None) -> Path:
+    """The archive's own top folder, fetched and unpacked below `work` once."""
     work.mkdir(exist_ok=True)
-    source = sdist.unpack(sdist.fetch(pinned, work, archive), work / "source")
+    return sdist.unpack(sdist.fetch(pin(), work, archive), work / "source")
+
+
+def _complete(folder: Path, archive: Path | None) -> None:
+    """Add what an earlier version of this file has not taken; the runtime is as it was."""
+    work = folder.with_name(f".work-{folder.name}")
+    llama = _unpacked(work, archive) / "vendor" / "llama.cpp"
+    for part in _CONVERTER_PARTS:
+        if not (folder / CONVERTER / part).exists():
+            scratch = work / part
+            copy = shutil.copytree if (llama / part).is_dir() else shutil.copy2
+            copy(llama / part, scratch)
+            scratch.rename(folder / CONVERTER / part)
+    sync_folder(folder / CONVERTER)
+    shutil.rmtree(work)
+
+
+def _build(folder: Path, archive: Path | None) -> None:
+    work = folder.with_name(f".work-{folder.name}")
+    source = _unpacked(work, archive)
     llama = source / "vendor" / "llama.cpp"
     mending.mend(llama)
     libraries = native.build(llama, work / "build", log_file=work / "build.log")
@@ -140,7 +167,7 @@ def _flush(path: Path) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Hold a lock file; the system lets go of it when the process ends, however it ends."""
     with lock.open("w") as stream:
         try:
@@ -152,7 +179,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the tools and print the path of the runtime's wheel."""
+    """Build the tools and print the path of the runtime's wheel, or of what was asked for."""
     parser = argparse.ArgumentParser(
         prog="python -m sfta_export.toolchain", description=__doc__
     )
@@ -161,14 +188,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--wheels", action="store_true", help="print the wheel's folder, for pip --find-links"
     )
+    parser.add_argument(
+        "--server", action="store_true", help="build llama.cpp's server as well; print its path"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         tools = ensure_tools(options.cache, archive=options.archive)
+        made = tools.folder if options.wheels else tools.wheel
+        if options.server:
+            from sfta_export.server import ensure_server
+
+            made = ensure_server(options.cache, archive=options.archive)
     except SftaError as error:
         sys.stderr.write(f"error: {error}\n{error.hint}\n")
         return error.exit_code
-    sys.stdout.write(f"{tools.folder if options.wheels else tools.wheel}\n")
+    sys.stdout.write(f"{made}\n")
     return 0
 
 

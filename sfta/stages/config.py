@@ -63,6 +63,9 @@ class ExportConfig(Section):
     importance_rows: NonNegativeInt = 24
     """Training rows on which is gathered how much each input of a weight matters, so that fewer
     bits lose less. 0: all inputs count alike. Q8_0 and 16 bits do not use it."""
+    adapter: bool = False
+    """Also write the adapter alone, adapter.gguf: some megabytes for a device that has the base
+    model as a GGUF file. An adapter of a quantized training fits that base a little less."""
     parity_rows: PositiveInt = 12
     """Validation rows on which the adapter and each file are held against the merged model."""
 

@@ -19,12 +19,13 @@ from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize
 from sfta_export import gguf, ladder, toolchain
+from sfta_export.adapter_gguf import adapter_gguf
 from sfta_export.importance import FILE as IMPORTANCE
 from sfta_export.importance import Importance, for_file, gather, source_of
 from sfta_export.merge import WEIGHTS
 from sfta_export.quantization import NOMINAL_BITS, uses_importance
 
-PARITY = "parity.json"
+PARITY, ADAPTER = "parity.json", ladder.ADAPTER_FILE
 _FLOAT_BITS = 16.0
 _ROOM = 1.1
 
@@ -45,7 +46,7 @@ def run(job: Job[Recipe]) -> Metrics:
     record = ladder.check_ladder(
         model.path, files, contract, tokenize,
         parity_probes(job, contract, tokenize),
-        trained=_trained(job), device=_device(runtime.device),
+        trained=_trained(job, model.path), device=_device(runtime.device),
     )  # fmt: skip
     record |= {
         "files": {scheme: asdict(fact) for scheme, fact in facts.items()},
@@ -98,13 +99,19 @@ def _importance(
     return Importance(named, len(prompts), tokens, origin).write(kept)
 
 
-def _trained(job: Job[Recipe]) -> ladder.Trained | None:
+def _trained(job: Job[Recipe], model: Path) -> ladder.Trained | None:
     """Base and adapter; None where all weights were trained."""
-    adapter = job.inputs["adapter"].path
-    if (adapter / WEIGHTS).exists():
+    recipe, cache, adapter = job.recipe, job.runtime.cache, job.inputs["adapter"].path
+    # With other adapters beside it, the one that was trained is not the whole of the model.
+    if (adapter / WEIGHTS).exists() or recipe.merge.adapters or recipe.merge.weight != 1:
         return None
-    base = hub.resolve_model(job.recipe.model.base, job.runtime.cache, root=job.recipe.root)
-    return ladder.Trained(base, adapter, job.recipe.merge.base == "as_trained")
+    base = hub.resolve_model(recipe.model.base, cache, root=recipe.root)
+    file = None
+    if recipe.export.adapter:
+        path = adapter_gguf(base, adapter, job.out / ADAPTER, name=recipe.name, cache=cache)
+        whole = gguf.model_gguf(base, cache, gguf.lossless_scheme(model))
+        file = ladder.AdapterFile(path, whole)
+    return ladder.Trained(base, adapter, recipe.merge.base == "as_trained", file)
 
 
 def _metrics(

@@ -41,6 +41,7 @@ FILES = {
     "vendor/llama.cpp/one.c": "int one(void) { return 1; }\n",
     "vendor/llama.cpp/LICENSE": "MIT",
     "vendor/llama.cpp/convert_hf_to_gguf.py": "print('converter')\n",
+    "vendor/llama.cpp/convert_lora_to_gguf.py": "print('adapters')\n",
     "vendor/llama.cpp/conversion/__init__.py": "",
     "vendor/llama.cpp/gguf-py/gguf/__init__.py": "",
     f"vendor/llama.cpp/{CHANGES[0].file}": "".join(change.old for change in CHANGES),
@@ -128,6 +129,7 @@ def test_the_result_holds_converter_and_wheel_and_no_scratch(archive, cache):
         "LICENSE",
         "conversion",
         "convert_hf_to_gguf.py",
+        "convert_lora_to_gguf.py",
         "gguf-py",
     ]
     left = [path.name for path in tools.folder.parent.iterdir() if path != tools.folder]
@@ -138,6 +140,18 @@ def test_tools_are_built_once(archive, cache, tmp_path):
     toolchain.ensure_tools(cache, archive=archive)
     toolchain.ensure_tools(cache, archive=archive)
     assert builds(tmp_path) == ["built"]
+
+
+def test_what_an_earlier_version_has_not_taken_is_added_without_a_build(
+    archive, cache, tmp_path
+):
+    toolchain.ensure_tools(cache, archive=archive)
+    missing = toolchain.converter(cache) / toolchain.ADAPTER_CONVERTER
+    missing.unlink()
+    tools = toolchain.ensure_tools(cache, archive=archive)
+    assert missing.read_text() == "print('adapters')\n"
+    assert builds(tmp_path) == ["built"]
+    assert [p.name for p in tools.folder.parent.glob(".work-*")] == []
 
 
 def test_two_at_once_build_once(archive, cache, tmp_path, monkeypatch):
