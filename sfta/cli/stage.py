@@ -34,6 +34,7 @@ _PROMISES = {
     "merge": "Merge the adapter into the 16-bit base model.",
     "export": "Convert, quantize and prove that the result is equal.",
     "evaluate": "Measure base and trained model through the code of the device.",
+    "ladder": "Say what each exported scheme loses in the task, and which is the smallest to ship.",
     "bundle": "Pack and sign what goes to the device.",
 }
 

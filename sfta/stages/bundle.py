@@ -15,6 +15,7 @@ from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.verdict import ALWAYS
 from sfta.recipe import Recipe
+from sfta.stages.answer_facts import answer_facts
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta.stages.licences import FOLDER as LICENCES
 from sfta.stages.papers import (
@@ -28,7 +29,6 @@ from sfta_edge.archive import write_archive
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.seal import seal
-from sfta_edge.settings import AnswerSettings
 from sfta_edge.signature import fingerprint, load_private_key
 
 FOLDER = "bundle"
@@ -104,31 +104,6 @@ def require_measured(report: dict[str, Any], inputs: Mapping[str, Artifact]) -> 
             raise IntegrityError(
                 f"the report was made with another {kind}", hint="Run the evaluation again."
             )
-
-
-def answer_facts(report: dict[str, Any], candidates: int) -> dict[str, Any]:
-    """How the device answers: as it was measured.
-
-    Raises:
-        IntegrityError: the report does not say how, or the device could not do it.
-    """
-    settings = report["settings"]
-    try:
-        facts = {
-            "top_k": settings["top_k"],
-            "candidates": candidates,
-            "max_tokens": settings["max_answer_tokens"],
-            "context_tokens": settings["context_tokens"],
-            "refusal_threshold": settings["refusal_threshold"],
-            "choose_quotes": settings["choose_quotes"],
-            "weights": settings["weights"],
-        }
-        AnswerSettings.from_facts(facts)
-    except (KeyError, ConfigError) as error:
-        raise IntegrityError(
-            f"the report does not say how the device is to answer: {error}"
-        ) from error
-    return facts
 
 
 def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) -> dict[str, Any]:

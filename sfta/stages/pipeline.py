@@ -11,6 +11,7 @@ from sfta.stages import (
     generate,
     index,
     ingest,
+    ladder,
     merge,
     prefer,
     train,
@@ -28,8 +29,8 @@ STAGES: tuple[Stage[Recipe], ...] = (
     evaluate.STAGE,
     bundle.STAGE,
 )
-BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE,)
-"""Stages that no run needs: what they make is named in a recipe afterwards."""
+BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE, ladder.STAGE)
+"""Stages that no run needs: what they make is named in a recipe afterwards, or looked at."""
 
 
 def stages_of(recipe: Recipe) -> tuple[Stage[Recipe], ...]:

@@ -15,7 +15,7 @@ from sfta.adapters.contract import make_contract
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, run_stages, select
 from sfta.recipe import Recipe
-from sfta.stages.bundle import answer_facts
+from sfta.stages.answer_facts import answer_facts
 from sfta.stages.index import open_retriever
 from sfta.stages.pipeline import stages_of
 from sfta_edge.answer import Answer, Answerer
