@@ -119,3 +119,68 @@ def test_an_adapter_of_another_base_makes_no_artifact(recipe, adapter, runtime, 
     with pytest.raises(IntegrityError, match="not trained on this base"):
         run_stage(STAGE, recipe(other), {"adapter": adapter}, runtime)
     assert list((runtime.runs / "merge").iterdir()) == []
+
+
+def further(recipe, *adapters, **settings):
+    """The recipe with more adapters to merge."""
+    data = recipe().model_dump()
+    data["merge"] |= {"adapters": list(adapters), **settings}
+    return Recipe.model_validate(data)
+
+
+def test_further_adapters_are_merged_with_their_weights(recipe, adapter, runtime, outcome):
+    """The same adapter once more by half is one and a half of it."""
+    more = further(recipe, {"path": str(adapter.path), "weight": 0.5})
+    again = run_stage(STAGE, more, {"adapter": adapter}, runtime).artifact
+    alone = run_stage(
+        STAGE, further(recipe, weight=1.5), {"adapter": adapter}, runtime
+    ).artifact
+    one, two = (load_file(a.file("model.safetensors")) for a in (again, alone))
+    for name, value in one.items():
+        torch.testing.assert_close(value, two[name], rtol=0, atol=2e-3)
+    assert again.metrics["relative_change"] == pytest.approx(
+        1.5 * outcome.artifact.metrics["relative_change"], rel=0.01
+    )
+
+
+def test_the_content_of_a_further_adapter_is_part_of_the_key(
+    recipe, adapter, runtime, tmp_path
+):
+    copy = shutil.copytree(adapter.path, tmp_path / "copy")
+    more = further(recipe, {"path": str(copy)})
+    before = key_of(STAGE, more, {"adapter": adapter}, runtime)
+    config = copy / "adapter_config.json"
+    config.write_text(config.read_text().replace('"lora_alpha": 8', '"lora_alpha": 9'))
+    assert key_of(STAGE, more, {"adapter": adapter}, runtime) != before
+
+
+def test_a_further_adapter_of_another_base_is_said_before_anything_is_trained(
+    recipe, adapter, runtime, tmp_path
+):
+    more = further(recipe, {"path": str(adapter.path)})
+    assert list(STAGE.check(more, runtime)) == []
+    other = write_base(tmp_path / "other", hidden=64)
+    wrong = more.model_copy(
+        update={"model": more.model.model_copy(update={"base": str(other)})}
+    )
+    (problem,) = STAGE.check(wrong, runtime)
+    assert problem.startswith("merge.adapters: the adapter was not trained on this base")
+    (absent,) = STAGE.check(further(recipe, {"path": str(tmp_path / "gone")}), runtime)
+    assert "no adapter" in absent
+
+
+@pytest.mark.parametrize("settings", [{"weight": 0.5}, {"adapters": [{"path": "x"}]}])
+def test_a_full_training_has_no_adapter_to_weigh(recipe, settings):
+    data = recipe().model_dump()
+    data["merge"] |= settings
+    data["train"]["method"] = "full"
+    with pytest.raises(ValueError, match="need an adapter"):
+        Recipe.model_validate(data)
+
+
+def test_an_adapter_with_weight_decomposition_is_no_file_of_its_own(recipe):
+    data = recipe().model_dump()
+    data["export"]["adapter"] = True
+    data["train"]["lora"]["dora"] = True
+    with pytest.raises(ValueError, match=r"export\.adapter needs"):
+        Recipe.model_validate(data)
