@@ -187,6 +187,7 @@ def run_stage(
     """Reuse the artifact of this key, or make it.
 
     Raises:
+        IntegrityError: an input is not what was made, file by file.
         SftaError: another process is making it.
     """
     inputs = {kind: made[kind] for kind in stage.needs}
@@ -211,6 +212,9 @@ def _make(stage: Stage[R], job: Job[R], key: str) -> Artifact:
     remove_leftovers(job.out.parent)
     facts = _facts(stage, job.recipe, job.inputs, key)
     log.info("%s: working", stage.name)
+    # A byte that has changed since would be trained on, converted and signed without a word.
+    for artifact in job.inputs.values():
+        artifact.verify()
     with writing(job.out, stage.makes, facts) as scratch:
         facts["metrics"] = stage.run(replace(job, out=scratch))
         facts["seconds"] = round(time.monotonic() - started, 2)

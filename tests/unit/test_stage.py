@@ -13,7 +13,7 @@ from sfta.core.stage import (
     run_stages,
     select,
 )
-from sfta_edge.errors import ConfigError
+from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.manifest import MANIFEST
 
 ALL = ["ingest", "chunk", "count"]
@@ -51,6 +51,16 @@ def test_a_changed_setting_runs_the_stages_it_reaches(stage_runtime, changed, ag
     run_stages(stages(), Recipe(), stage_runtime)
     # Three words are kept: another fourth word gives the same chunks, and `count` is reused.
     assert ran(stages(), changed, stage_runtime) == again
+
+
+def test_an_input_with_a_changed_byte_is_refused_by_name(stage_runtime):
+    """Of the same length, so that only its content tells."""
+    made = run_stages(stages()[:2], Recipe(), stage_runtime)
+    path = made["corpus"].file("chunks.txt")
+    path.write_bytes(path.read_bytes().replace(b"b", b"x"))
+    with pytest.raises(IntegrityError, match=r"chunks\.txt"):
+        run_stages(stages(), Recipe(), stage_runtime)
+    assert not list((stage_runtime.runs / "count").glob("[!.]*"))
 
 
 @pytest.mark.parametrize(
