@@ -1,5 +1,7 @@
 """A tiny random model of each family that has a recipe, with the turns of its chat template."""
 
+import copy
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,4 +121,42 @@ def save_base(name, folder):
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.save_pretrained(folder)
+    return folder
+
+
+# llama.cpp knows the layers of a family by its name: every fourth of SmolLM 3 without positions,
+# every sixth of Gemma 3 without a window.
+_AS_PUBLISHED: dict[str, dict[str, Any]] = {
+    "smollm3": {"num_hidden_layers": 4, "no_rope_layers": [1, 1, 1, 0]},
+    "gemma3": {
+        "num_hidden_layers": 6,
+        "layer_types": [*["sliding_attention"] * 5, "full_attention"],
+    },
+}
+
+
+def save_family(name, folder, tokenizer, *, as_published=True):
+    """The same with a vocabulary that the GGUF converter knows, such as SmolLM2's.
+
+    With the kinds of layers in the order of the published models, or in one of its own.
+    """
+    family = FAMILIES[name]
+    words = copy.deepcopy(tokenizer)
+    words.add_special_tokens({"additional_special_tokens": list(family.turns)})
+    words.chat_template = family.template
+    words.save_pretrained(folder)
+    if name == "phi":
+        # By this the converter tells Phi 4, with words of bytes, from Phi 3.
+        path = folder / "tokenizer_config.json"
+        settings = json.loads(path.read_text("utf-8")) | {"tokenizer_class": "GPT2Tokenizer"}
+        path.write_text(json.dumps(settings), "utf-8")
+    torch.manual_seed(0)
+    end = words.convert_tokens_to_ids(family.end)
+    # Of random models only calm ones keep their most probable token in a few bits.
+    settings = {"pad_token_id": None, **_SHAPE, "initializer_range": 0.08, **family.settings}
+    settings |= _AS_PUBLISHED.get(name, {}) if as_published else {}
+    config = family.config(
+        vocab_size=len(words), bos_token_id=words.bos_token_id, eos_token_id=end, **settings
+    )
+    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
     return folder

@@ -46,7 +46,7 @@ def command(
 
     Of a dataset also: rows, the funnel from candidates to rows, and three rows as training
     sees them, with the tokens that carry loss marked. Of a report the base model against the
-    trained one, and the gates.
+    trained one, and the gates. Of a ladder every rung, and what each scheme has lost.
 
     Example: sfta inspect runs/generate/0123456789abcdef --rows 5
     """
@@ -74,6 +74,10 @@ def command(
 
         report = json.loads(found.file("report.json").read_text("utf-8"))
         print_report(report, (BASELINE, CANDIDATE))
+    if found.kind == "ladder" and not as_json:
+        from sfta.cli.ladder_screen import print_ladder
+
+        print_ladder(json.loads(found.file("ladder.json").read_text("utf-8")))
     if as_json:
         print_json(facts)
 

@@ -21,7 +21,9 @@ _NEXT = {
     "train-retriever": "sfta train {recipe}",
     "merge": "sfta export {recipe}",
     "export": "sfta evaluate {recipe}",
+    "export-onnx": "sfta evaluate {recipe}",
     "evaluate": "sfta bundle {recipe}",
+    "ladder": "sfta inspect {artifact}",
     "bundle": "sh {artifact}/bundle/install.sh --key PUBLIC.pem --prefix FOLDER",
 }
 _SHOWN_METRICS = 5

@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sfta.evaluation.aggregate import BY_KEY
 from sfta.evaluation.plots import THEMES, Theme
 
 _SMALLEST = 1e-7  # where a logarithm still shows a rung that is equal
@@ -66,6 +67,10 @@ def _changes(axes: Any, found: Sequence[Mapping[str, Any]], theme: Theme) -> Non
         colour = theme.series[2 if one["lost"] else 3]
         axes.plot(change["interval"], [place, place], color=colour, linewidth=2.5)
         axes.plot([change["value"]], [place], "o", color=colour, markersize=7)
+        if one["lost"]:
+            names = ", ".join(BY_KEY[key].label.lower() for key in one["lost"])
+            axes.annotate(f"loses {names}", (change["value"], place), xytext=(0, 8),
+                          textcoords="offset points", fontsize=8, ha="center")  # fmt: skip
     axes.axvline(0.0, color=theme.ink, linewidth=1)
     labels = [f"{one['scheme']}, {one['size'] / 1e6:.0f} MB" for one in ordered]
     axes.set_yticks(range(len(ordered)), labels)
