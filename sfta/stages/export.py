@@ -24,8 +24,9 @@ from sfta_export.importance import FILE as IMPORTANCE
 from sfta_export.importance import Importance, for_file, gather, source_of
 from sfta_export.merge import WEIGHTS
 from sfta_export.quantization import NOMINAL_BITS, uses_importance
+from sfta_export.splitting import split_gguf
 
-PARITY, ADAPTER = "parity.json", ladder.ADAPTER_FILE
+PARITY, ADAPTER, SPLIT = "parity.json", ladder.ADAPTER_FILE, "split"
 _FLOAT_BITS = 16.0
 _ROOM = 1.1
 
@@ -53,10 +54,18 @@ def run(job: Job[Recipe]) -> Metrics:
         "tools": toolchain.tools_folder(runtime.cache).name,
     }
     for scheme in job.recipe.export.schemes:
-        files[scheme].replace(job.out / files[scheme].name)
+        _put(job, scheme, files[scheme])
     (job.out / PARITY).write_bytes(canonical_json(record))
     shutil.copyfile(model.file(PROMPT_FILE), job.out / PROMPT_FILE)
     return _metrics(job.recipe.export.schemes, facts, record)
+
+
+def _put(job: Job[Recipe], scheme: str, path: Path) -> None:
+    """Move a finished file into the artifact, and write its parts if they are wanted."""
+    size = job.recipe.export.split_mb
+    if size is not None:
+        split_gguf(path, job.out / SPLIT / scheme, size, job.runtime.cache)
+    path.replace(job.out / path.name)
 
 
 def _write_files(
@@ -152,8 +161,9 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
 def _disk_problems(recipe: Recipe, runtime: Runtime, base: Path) -> list[str]:
     weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
     bits = [NOMINAL_BITS.get(scheme, _FLOAT_BITS) for scheme in recipe.export.schemes]
-    # The merged model, its 16-bit GGUF file, and one file per scheme.
-    needed = int(weights * (2 + sum(bits) / _FLOAT_BITS) * _ROOM)
+    copies = 1 if recipe.export.split_mb is None else 2
+    # The merged model, its 16-bit GGUF file, and one file per scheme, or two.
+    needed = int(weights * (2 + copies * sum(bits) / _FLOAT_BITS) * _ROOM)
     free = shutil.disk_usage(_existing(runtime.runs)).free
     if needed <= free:
         return []

@@ -139,6 +139,17 @@ def test_without_importance_rows_all_inputs_count_alike(job, converted):
     assert record["files"]["Q5_0"]["importance"] == ""
 
 
+def test_files_are_written_in_parts_as_well_if_they_are_wanted(job, converted):
+    work = job("Q8_0")
+    settings = work.recipe.export.model_copy(update={"split_mb": 1})
+    export.run(replace(work, recipe=work.recipe.model_copy(update={"export": settings})))
+    parts = sorted(path.name for path in (work.out / "split" / "Q8_0").iterdir())
+    assert parts[0] == f"model-Q8_0-00001-of-{len(parts):05}.gguf"
+    loaded = Model(work.out / "split" / "Q8_0" / parts[0])
+    assert loaded.metadata("general.license") == ""
+    loaded.close()
+
+
 def test_without_validation_rows_built_in_prompts_are_compared(job, converted, tmp_path):
     work = job("Q8_0", dataset=save_rows(tmp_path / "rows", validation=0))
     export.run(work)
