@@ -42,6 +42,12 @@ def main():
         sys.exit(error.exit_code)
 """
 
+# What the script asks before it lets pip work.
+PROCESSOR = {
+    f"sfta_edge/{name}": files("sfta_edge").joinpath(name).read_text("utf-8")
+    for name in ("__init__.py", "errors.py", "processor.py")
+}
+
 
 def write_wheel(folder, name, version, members, *, metadata="", entry=""):
     """A real wheel, small enough to read."""
@@ -76,7 +82,7 @@ def make(folder, counter, **changes):
             wheels,
             "sfta-edge",
             "0.1.0",
-            {"stand_in.py": PROGRAM},
+            {"stand_in.py": PROGRAM, **PROCESSOR},
             metadata="Requires-Dist: tiny-dependency\n",
             entry="sfta-edge = stand_in:main",
         ),

@@ -17,7 +17,8 @@ from sfta_edge.retriever import Retriever
 from sfta_edge.settings import AnswerSettings
 
 KNOWLEDGE = "knowledge/knowledge.sqlite"
-_CONTEXT_TOKENS = 4096
+CONTEXT_TOKENS = 4096
+"""Of a bundle that does not say how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Appliance:
             retriever = stack.enter_context(
                 Retriever(files.knowledge, embedder, candidates=settings.candidates)
             )
-            context_tokens = settings.context_tokens or _CONTEXT_TOKENS
+            context_tokens = settings.context_tokens or CONTEXT_TOKENS
             engine = stack.enter_context(
                 Engine(files.model, context_tokens=context_tokens, threads=threads)
             )

@@ -82,6 +82,8 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
         inner = _context(child, key, context)
         if not isinstance(child, click.Group):
             yield inner
+        for name, further in getattr(child, "further", {}).items():
+            yield _context(further, f"{key} {name}", context)
         yield from _commands(inner)
 
 

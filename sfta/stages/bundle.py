@@ -4,6 +4,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.verdict import ALWAYS
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
+from sfta.stages.device_plan import device_of, predicted
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta.stages.licences import FOLDER as LICENCES
 from sfta.stages.papers import (
@@ -132,6 +134,7 @@ def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) ->
         "made_from": made_from,
         "keys": keys,
         "sfta": __version__,
+        **predicted(recipe, job.runtime),
     }
 
 
@@ -172,7 +175,9 @@ _NO_KEY = ("there is no key to sign the bundle with; make one with `sfta keygen`
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, Any]:
     key = runtime.signing_key
     pythons = wheelhouse.pythons_of(recipe.bundle.pythons)
+    device = device_of(recipe)
     return {
+        **({"device": asdict(device)} if device else {}),
         "key": fingerprint(load_private_key(key).public_key()) if key else None,
         "wheels": wheelhouse.identity(pythons, runtime.cache),
         "licences": {
@@ -188,6 +193,7 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
         problems.append(f"bundle.scheme {recipe.bundle.scheme} is not exported ({listed})")
     try:
         _external(recipe, runtime)
+        predicted(recipe, runtime)
     except SftaError as error:
         problems.append(f"{error} {error.hint}".strip())
     return problems
@@ -197,7 +203,10 @@ STAGE = Stage(
     name="bundle",
     needs=("gguf", "index", "dataset", "report"),
     makes="bundle",
-    sections=("name", "index", "retrieval", "model", "export", "bundle"),
+    sections=(
+        *("name", "chunk", "index", "retrieval", "model", "prompt", "export", "evaluate"),
+        "bundle",
+    ),
     run=run,
     revision=2,
     external=_external,

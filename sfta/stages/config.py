@@ -26,6 +26,8 @@ Scheme = Literal[
     "Q3_K_S",
     "Q2_K",
 ]
+OnnxScheme = Literal["int4", "fp16", "fp32"]
+OnnxEmbedderScheme = Literal["fp32", "int8"]
 _OTHER_LOSS = ("train.rows", "train.refusal_weight", "train.context_tokens")
 PythonVersion = Annotated[str, Field(pattern=r"^3\.\d{1,2}$")]
 
@@ -66,6 +68,9 @@ class ExportConfig(Section):
     adapter: bool = False
     """Also write the adapter alone, adapter.gguf: some megabytes for a device that has the base
     model as a GGUF file. An adapter of a quantized training fits that base a little less."""
+    split_mb: PositiveInt | None = None
+    """Also write each file in parts of so many million bytes, in the folder `split`: for media and
+    file systems with a largest file. llama.cpp loads the first part. None: no parts."""
     parity_rows: PositiveInt = 12
     """Validation rows on which the adapter and each file are held against the merged model."""
 
@@ -73,6 +78,23 @@ class ExportConfig(Section):
     def _no_repetition(self) -> Self:
         if len(set(self.schemes)) != len(self.schemes):
             raise ValueError("a scheme is listed twice")
+        return self
+
+
+class OnnxConfig(Section):
+    """What `sfta export-onnx` makes. No other stage reads it."""
+
+    schemes: Annotated[list[OnnxScheme], Field(min_length=1)] = ["int4"]
+    """Number formats of the model, one folder for onnxruntime-genai for each. fp16 is meant for a
+    GPU and is no faster than fp32 on a CPU."""
+    embedder: list[OnnxEmbedderScheme] = []
+    """Number formats of the embedder of `index.embedder` as ONNX, one folder for each."""
+
+    @model_validator(mode="after")
+    def _no_repetition(self) -> Self:
+        for named in (self.schemes, self.embedder):
+            if len(set(named)) != len(named):
+                raise ValueError("a scheme is listed twice")
         return self
 
 
@@ -130,3 +152,6 @@ class BundleConfig(Section):
     pythons: list[PythonVersion] = []
     """Python versions of the devices, such as 3.11: wheels are packed for each. Empty: the
     version that the factory runs on."""
+    device: str | None = None
+    """Profile of the device, a name in configs/devices or a file; relative to the recipe. What is
+    predicted for it goes along, and `sfta-edge doctor` compares it with what it measures."""

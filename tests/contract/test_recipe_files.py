@@ -10,7 +10,8 @@ from sfta.core.config import Section
 from sfta.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted(ROOT.glob("configs/**/*.yaml"))
+DEVICES = ROOT / "configs/devices"  # profiles of machines, not recipes
+RECIPES = sorted(p for p in ROOT.glob("configs/**/*.yaml") if p.parent != DEVICES)
 REFERENCE = ROOT / "configs/reference.yaml"
 
 
