@@ -11,6 +11,7 @@ are mapped included. The 16-bit GGUF files are compared, which shows that both w
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -166,9 +167,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         base, adapter = folder / "base", folder / "adapter"
-        # In a child: what building has taken must not be counted with a way.
-        weights = write_model(base, options.billion)
-        write_adapter(base, adapter)
+        # In a process of its own: what a parent holds counts as the memory of its children.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            weights = pool.apply(write_model, (base, options.billion))
+            pool.apply(write_adapter, (base, adapter))
         found = {way: export(way, base, adapter, folder, options.schemes) for way in _STEPS_OF}
         same = sha256_file(folder / "plain.gguf")[0] == sha256_file(folder / "ours.gguf")[0]
     print(f"{weights / 1e9:.2f} billion weights; 16-bit GGUF files are equal: {same}\n")

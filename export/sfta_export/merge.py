@@ -104,7 +104,7 @@ def take_trained(base_dir: Path, trained_dir: Path, out: Path) -> Merged:
     def taken(name: str) -> Any:
         before, after = read_tensor(base[name]), read_tensor(trained[name])
         norms.add(before.float(), after.float())
-        return _finite(name, after.to(before.dtype))
+        return _kept(name, after.float(), before.dtype)
 
     write_tensors(out / WEIGHTS, base.values(), taken)
     copy_settings(base_dir, out, {}, base_dir)
@@ -131,15 +131,15 @@ class _Norms:
 
     def add(self, before: Any, after: Any) -> None:
         """Note one weight, in float32, before and after."""
-        import torch
+        from torch.linalg import vector_norm
 
-        self.weights += float(before.square().sum(dtype=torch.float64))
-        self.updates += float((after - before).square().sum(dtype=torch.float64))
+        self.weights += float(vector_norm(before)) ** 2
+        self.updates += float(vector_norm(after - before)) ** 2
 
     @property
     def ratio(self) -> float:
-        """Relative size of the change, 6 significant digits."""
-        return float(f"{(self.updates / self.weights) ** 0.5:.6g}") if self.weights else 0.0
+        """Relative size of the change, 4 significant digits."""
+        return float(f"{(self.updates / self.weights) ** 0.5:.4g}") if self.weights else 0.0
 
 
 def _added(
@@ -152,7 +152,7 @@ def _added(
         after = _updated(ground, update)
         total = after if share == 1 and ground is total else total + (after - ground) * share
     norms.add(before, total)
-    return _finite(updates[0][0].weight, total.to(weight.dtype))
+    return _kept(updates[0][0].weight, total, weight.dtype)
 
 
 def _updated(weight: Any, update: Update) -> Any:
@@ -173,12 +173,14 @@ def _taken(weight: Any, whole: Any, share: float) -> Any:
     return (weight.float() * (1 - share) + whole.float() * share).to(weight.dtype)
 
 
-def _finite(name: str, weight: Any) -> Any:
+def _kept(name: str, weight: Any, dtype: Any) -> Any:
+    """A weight in float32 as it is kept, if it can be."""
     import torch
 
-    if not bool(torch.isfinite(weight).all()):
+    largest = float(torch.linalg.vector_norm(weight, ord=float("inf")))
+    if not largest <= torch.finfo(dtype).max:
         raise IntegrityError(
             f"{name} is not finite after merging",
             hint="The adapter diverged in training, or the base's number format is too small.",
         )
-    return weight
+    return weight.to(dtype)
