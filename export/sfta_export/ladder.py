@@ -29,6 +29,8 @@ from sfta_export.reference import Probe, Reference, load_folder, load_trained, r
 
 log = logging.getLogger("sfta")
 ADAPTER = "adapter"
+PARITY = "parity.json"
+"""What the rungs are kept in."""
 # Merged into the values it was trained on, an adapter gives the same model up to the rounding of
 # 16 bits; on the base's own values it corrects an error that is not there, see decision 0030.
 _AS_TRAINED = Tolerance(0.02, 0.95)

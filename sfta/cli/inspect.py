@@ -68,18 +68,10 @@ def command(
 
         wanted = {"kind": kind, "split": split, "rejected": rejected}
         facts |= look_into(artifact, wanted, rows, model, cache.expanduser(), quiet=as_json)
-    if found.kind == "report" and not as_json:
-        from sfta.cli.report_screen import print_report
-        from sfta.evaluation.config import BASELINE, CANDIDATE
-
-        report = json.loads(found.file("report.json").read_text("utf-8"))
-        print_report(report, (BASELINE, CANDIDATE))
-    if found.kind == "ladder" and not as_json:
-        from sfta.cli.ladder_screen import print_ladder
-
-        print_ladder(json.loads(found.file("ladder.json").read_text("utf-8")))
     if as_json:
         print_json(facts)
+    else:
+        _print_table_of(found)
 
 
 def _print_artifact(artifact: "Artifact") -> None:
@@ -88,3 +80,17 @@ def _print_artifact(artifact: "Artifact") -> None:
     print_table(("file", "bytes"), [(e.path, str(e.size)) for e in artifact.manifest.files])
     for name, value in artifact.metrics.items():
         click.echo(f"{name}: {value}")
+
+
+def _print_table_of(artifact: "Artifact") -> None:
+    """Of kinds that compare something, the comparison."""
+    if artifact.kind == "report":
+        from sfta.cli.report_screen import print_report
+        from sfta.evaluation.config import BASELINE, CANDIDATE
+
+        report = json.loads(artifact.file("report.json").read_text("utf-8"))
+        print_report(report, (BASELINE, CANDIDATE))
+    if artifact.kind == "ladder":
+        from sfta.cli.ladder_screen import print_ladder
+
+        print_ladder(json.loads(artifact.file("ladder.json").read_text("utf-8")))

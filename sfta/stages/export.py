@@ -26,7 +26,7 @@ from sfta_export.merge import WEIGHTS
 from sfta_export.quantization import NOMINAL_BITS, uses_importance
 from sfta_export.splitting import split_gguf
 
-PARITY, ADAPTER, SPLIT = "parity.json", ladder.ADAPTER_FILE, "split"
+ADAPTER, SPLIT = ladder.ADAPTER_FILE, "split"
 _FLOAT_BITS = 16.0
 _ROOM = 1.1
 
@@ -55,7 +55,7 @@ def run(job: Job[Recipe]) -> Metrics:
     }
     for scheme in job.recipe.export.schemes:
         _put(job, scheme, files[scheme])
-    (job.out / PARITY).write_bytes(canonical_json(record))
+    (job.out / ladder.PARITY).write_bytes(canonical_json(record))
     shutil.copyfile(model.file(PROMPT_FILE), job.out / PROMPT_FILE)
     return _metrics(job.recipe.export.schemes, facts, record)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sfta.core.stage import Job
 from sfta.recipe import Recipe
-from sfta.stages.watched_answers import Row, chosen_rows, read_lines
+from sfta.stages.split_rows import Row, chosen_rows, read_lines
 from sfta.training.rows import EncodedRow, RowEncoder, read_chunks
 from sfta_edge.prompt import PromptContract, Tokenize
 from sfta_export.parity import probe_prompts

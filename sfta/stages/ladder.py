@@ -43,7 +43,6 @@ from sfta.stages.benchmark import (
     questions_asked,
     searched_cases,
 )
-from sfta.stages.export import PARITY
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
@@ -54,6 +53,7 @@ from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.retriever import similarities
 from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import lossless_scheme, model_gguf
+from sfta_export.ladder import PARITY
 
 RECORD, TABLE, PICTURE = "ladder.json", "ladder.csv", "ladder.png"
 log = logging.getLogger("sfta")
@@ -192,7 +192,7 @@ STAGE = Stage(
     name="ladder",
     needs=("gguf", "model", "index", "dataset", "report"),
     makes="ladder",
-    sections=("name", "seed", "retrieval", "model", "export", "evaluate", "bundle"),
+    sections=("seed", "retrieval", "model", "export", "evaluate", "bundle"),
     run=run,
     external=_external,
     check=_check,

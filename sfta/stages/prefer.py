@@ -12,7 +12,7 @@ from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD
 from sfta.stages.cards import section, table
 from sfta.stages.saved_adapter import save_adapter
-from sfta.stages.watched_answers import read_lines
+from sfta.stages.split_rows import read_lines
 from sfta_edge.errors import ConfigError
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 

@@ -15,7 +15,8 @@ from sfta.recipe import Recipe
 from sfta.stages.adapter_card import CARD, adapter_card
 from sfta.stages.fitting import Fitting, start_of, trained, whole_model
 from sfta.stages.saved_adapter import save_adapter
-from sfta.stages.watched_answers import Beside, answering, read_lines
+from sfta.stages.split_rows import read_lines
+from sfta.stages.watched_answers import Beside, answering
 from sfta_edge.errors import ConfigError, MissingDependencyError, SftaError
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract, Tokenize

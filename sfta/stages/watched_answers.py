@@ -1,17 +1,15 @@
 """Answers to validation rows while training runs, scored as `evaluate` scores them."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sfta.core.stage import Job
 from sfta.evaluation.metrics import looks_like_refusal, token_f1
 from sfta.recipe import Recipe
+from sfta.stages.split_rows import Row, chosen_rows, read_lines
 from sfta_edge.citation import find_quote, parse_answer
 from sfta_edge.prompt import PromptContract, Tokenize
 
-Row = Mapping[str, Any]
 Beside = Callable[[Any], dict[str, float]]
 """Model in training to further figures of a validation."""
 
@@ -42,17 +40,6 @@ def answering(
         return score_answers(chosen, texts, contract, written)
 
     return beside
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Records of a file of the dataset; only a line feed ends one."""
-    with path.open(encoding="utf-8", newline="\n") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def chosen_rows(rows: Iterable[Row], count: int) -> list[Row]:
-    """So many rows; their ids are digests, so the first of them are drawn."""
-    return sorted(rows, key=lambda row: str(row["id"]))[:count]
 
 
 def score_answers(

@@ -15,7 +15,8 @@ from sfta.adapters.trackers import tracker_problems, tracking
 from sfta.core.progress import Task
 from sfta.core.stage import Runtime
 from sfta.stages import train as stage
-from sfta.stages.watched_answers import chosen_rows, read_lines, score_answers
+from sfta.stages.split_rows import chosen_rows, read_lines
+from sfta.stages.watched_answers import score_answers
 from sfta.training.answers import write_answers
 from sfta.training.config import TrainConfig
 from sfta.training.rows import EncodedRow
