@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -168,9 +169,9 @@ def main() -> None:
         folder = Path(name)
         base, adapter = folder / "base", folder / "adapter"
         # In a process of its own: what a parent holds counts as the memory of its children.
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            weights = pool.apply(write_model, (base, options.billion))
-            pool.apply(write_adapter, (base, adapter))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            weights = pool.submit(write_model, base, options.billion).result()
+            pool.submit(write_adapter, base, adapter).result()
         found = {way: export(way, base, adapter, folder, options.schemes) for way in _STEPS_OF}
         same = sha256_file(folder / "plain.gguf")[0] == sha256_file(folder / "ours.gguf")[0]
     print(f"{weights / 1e9:.2f} billion weights; 16-bit GGUF files are equal: {same}\n")
