@@ -137,6 +137,9 @@ if [ ! -e "$prefix/environments/$name/complete" ]; then
     cp -R "$here/wheels" "$environment/wheels"
     grep '^[0-9a-f]*  wheels/' "$work/SHA256SUMS" >"$work/wheels"
     (cd "$environment" && sha256sum -c "$work/wheels") >/dev/null 2>&1 || fail 4 "a wheel changed while it was read"
+    # On an older processor than the packages are built for they would end with a bare signal.
+    "$python" -I -c 'import sys; sys.path.insert(0, sys.argv[1]); from sfta_edge.processor import main; sys.exit(main())' \
+        "$environment"/wheels/sfta_edge-*.whl >&2 || exit
     PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
         "$environment/bin/python" -I -m pip install --quiet --no-input --no-cache-dir --no-index \
         --require-hashes --find-links "$environment/wheels" \

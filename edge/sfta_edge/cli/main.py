@@ -11,6 +11,7 @@ import click
 
 from sfta_edge import __version__
 from sfta_edge.errors import SftaError
+from sfta_edge.processor import check_processor
 
 COMMANDS = {
     "ask": "Answer one question.",
@@ -22,6 +23,8 @@ COMMANDS = {
     "doctor": "Check this device and what is installed.",
 }
 """Name and what the list of commands says; the code is in the module of the same name."""
+_ANYWHERE = frozenset({"verify", "status", "rollback"})
+"""Commands that compute nothing: they load no package that needs a newer processor."""
 
 
 class _Commands(click.Group):
@@ -33,6 +36,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 same
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in _ANYWHERE:
+            check_processor()
         module = importlib.import_module(f"sfta_edge.cli.{cmd_name}")
         command: click.Command = module.command
         # Indented lines are examples: without this mark click joins them with the text.
