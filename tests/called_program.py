@@ -22,7 +22,7 @@ def logging_as_before():
 
 
 @pytest.fixture
-def call_program(monkeypatch, capsys):
+def call_program(monkeypatch, capsys, logging_as_before):
     """Call the program in this process: exit code, stdout, stderr."""
 
     def run(*arguments):

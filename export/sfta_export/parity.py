@@ -43,9 +43,9 @@ class Tolerance:
 # suffer most from few bits; measured on SmolLM2-135M, which was Q4_1 before: Q8_0 0.004 and
 # 95 %, Q4_0 0.24 and 71 %, Q2_K 0.36 and 67 %.
 TOLERANCES = {
-    "F32": Tolerance(0.001, 0.98, 0.7),
-    "F16": Tolerance(0.002, 0.97, 0.7),
-    "BF16": Tolerance(0.01, 0.95, 0.5),
+    "F32": Tolerance(0.001, 0.98, 0.4),
+    "F16": Tolerance(0.002, 0.97, 0.4),
+    "BF16": Tolerance(0.01, 0.95, 0.3),
     "Q8": Tolerance(0.05, 0.88),
     "Q6": Tolerance(0.10, 0.85),
     "Q5": Tolerance(0.30, 0.70),

@@ -199,7 +199,8 @@ def test_the_16_bit_file_computes_what_the_folder_computes(f16, expected):
     assert rung.within(TOLERANCES["F16"])
     assert rung.positions == len(QUESTIONS) * POSITIONS
     assert rung.mean_kl <= rung.max_kl
-    assert rung.greedy == 1.0
+    # A model of random weights has near ties; one that computes otherwise is alike by a tenth.
+    assert rung.greedy > 0.4
 
 
 @pytest.mark.tools
