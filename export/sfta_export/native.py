@@ -39,6 +39,28 @@ CMAKE_OPTIONS = (
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_CURL=OFF",
 )
+_NOT_FOR_THE_SERVER = (
+    "-DGGML_CPU_ALL_VARIANTS=ON",
+    "-DLLAMA_BUILD_COMMON=OFF",
+    "-DLLAMA_BUILD_TOOLS=OFF",
+    "-DLLAMA_BUILD_SERVER=OFF",
+)
+_SERVER = "llama-server"
+_SERVER_MINUTES = 5
+SHARED = ("libggml.so", "libggml-base.so", "libllama.so")
+"""Libraries that the server has in common with the runtime."""
+SERVER_OPTIONS = (
+    *(option for option in CMAKE_OPTIONS if option not in _NOT_FOR_THE_SERVER),
+    # It loads the CPU code of the runtime's wheel, which is what is tested with it.
+    "-DGGML_CPU=OFF",
+    "-DCMAKE_EXE_LINKER_FLAGS=-Wl,-s",
+    "-DLLAMA_BUILD_COMMON=ON",
+    "-DLLAMA_BUILD_TOOLS=ON",
+    "-DLLAMA_BUILD_SERVER=ON",
+    # Its page would be downloaded during the build.
+    "-DLLAMA_BUILD_UI=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",
+)
 _STEP = re.compile(r"^\[\s*(\d+/\d+|\d+%)\]")
 _SAY_EVERY = 25
 
@@ -64,6 +86,36 @@ def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
     Raises:
         ToolError: CMake or the compiler failed; carries the end of the log.
     """
+    log.info("building llama.cpp for every CPU variant; once, about five minutes on two cores")
+    _compile(source, folder, CMAKE_OPTIONS, log_file=log_file)
+    libraries = sorted((folder / "bin").glob("*.so"))
+    if not {"libllama.so", "libggml.so", "libggml-base.so"} <= {p.name for p in libraries}:
+        raise ToolError(f"the build made no libllama.so in {folder}", hint=f"See {log_file}.")
+    return libraries
+
+
+def build_server(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
+    """Build llama.cpp's server of the same tree; return it and the libraries of its own.
+
+    It computes with the libraries of `build`, which have to lie beside it.
+
+    Raises:
+        ToolError: CMake or the compiler failed; carries the end of the log.
+    """
+    log.info(
+        "building llama.cpp's server; once, about %s minutes on two cores", _SERVER_MINUTES
+    )
+    _compile(source, folder, SERVER_OPTIONS, _SERVER, log_file=log_file)
+    made = sorted((folder / "bin").iterdir())
+    own = [path for path in made if path.name not in SHARED]
+    if _SERVER not in {path.name for path in own}:
+        raise ToolError(f"the build made no {_SERVER} in {folder}", hint=f"See {log_file}.")
+    return own
+
+
+def _compile(
+    source: Path, folder: Path, options: tuple[str, ...], *targets: str, log_file: Path
+) -> None:
     ninja = shutil.which("ninja")
     if ninja is None:
         # make trusts whatever file a killed compiler left behind; ninja does not.
@@ -73,13 +125,10 @@ def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
     generator = ["-G", "Ninja" if ninja else "Unix Makefiles"]
     configure = ["cmake", *generator, "-S", str(source), "-B", str(folder)]
     log_file.unlink(missing_ok=True)
-    log.info("building llama.cpp for every CPU variant; once, about five minutes on two cores")
-    _run([*configure, *CMAKE_OPTIONS, *flags], log_file)
-    _run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)], log_file)
-    libraries = sorted((folder / "bin").glob("*.so"))
-    if not {"libllama.so", "libggml.so", "libggml-base.so"} <= {p.name for p in libraries}:
-        raise ToolError(f"the build made no libllama.so in {folder}", hint=f"See {log_file}.")
-    return libraries
+    _run([*configure, *options, *flags], log_file)
+    chosen = ["--target", *targets] if targets else []
+    workers = ["--parallel", str(os.cpu_count() or 1)]
+    _run(["cmake", "--build", str(folder), *chosen, *workers], log_file)
 
 
 def _environment() -> dict[str, str]:

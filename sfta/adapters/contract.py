@@ -6,13 +6,12 @@ from typing import Any, Protocol
 
 from sfta_edge.errors import ConfigError
 from sfta_edge.prompt import PromptContract
+from sfta_export.turns import NO_CLOCK
 
 _SYSTEM = "sfta-system-0b7e"
 _USER = "sfta-user-5d21"
 _ANSWER = "sfta-answer-93fc"
 _FIRST_WORD = re.compile(r"\s*\S+")
-# Some templates tell today's date. The contract must not depend on the clock: they tell this.
-_NO_CLOCK = "{% macro strftime_now(form) %}26 Jul 2024{% endmacro %}{{ '' }}"
 
 
 class PromptTexts(Protocol):
@@ -96,7 +95,7 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, open_answer: bool) -
             tokenize=False,
             add_generation_prompt=open_answer,
             enable_thinking=False,
-            chat_template=_NO_CLOCK + tokenizer.chat_template,
+            chat_template=NO_CLOCK + tokenizer.chat_template,
         )
     except TemplateError:
         return ""

@@ -72,11 +72,10 @@ def build_model(tokenizer):
             vocab_size=len(tokenizer),
             max_position_embeddings=1024,
             tie_word_embeddings=True,
-            initializer_range=0.3,
             bos_token_id=1,
             eos_token_id=2,
             pad_token_id=2,
-            **settings,
+            **({"initializer_range": 0.3} | settings),
         )
         model = LlamaForCausalLM(config).to(getattr(torch, dtype))
         model.generation_config = GenerationConfig(eos_token_id=[2, 0], do_sample=False)
