@@ -12,7 +12,13 @@ from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, Retrie
 from sfta.evaluation.config import EvaluateConfig
 from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
 from sfta.raft.intake.config import DatasetConfig
-from sfta.stages.config import BundleConfig, ExportConfig, MergeConfig, SweepConfig
+from sfta.stages.config import (
+    BundleConfig,
+    ExportConfig,
+    MergeConfig,
+    OnnxConfig,
+    SweepConfig,
+)
 from sfta.training.config import (
     ModelConfig,
     PreferenceConfig,
@@ -59,6 +65,8 @@ class Recipe(Section):
     """How the adapter becomes part of the model."""
     export: ExportConfig = ExportConfig()
     """What is made for the device."""
+    onnx: OnnxConfig = OnnxConfig()
+    """What is made for other runtimes, if it is asked for."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """What is measured, and the least it takes to ship."""
     bundle: BundleConfig = BundleConfig()

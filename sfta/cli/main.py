@@ -21,7 +21,9 @@ STAGE_COMMANDS = (
     "train-retriever",
     "merge",
     "export",
+    "export-onnx",
     "evaluate",
+    "ladder",
     "bundle",
 )
 COMMANDS: tuple[str, ...] = (
@@ -29,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     *STAGE_COMMANDS,
     "sweep",
     *("chat", "init", "show", "plan", "runs", "inspect", "review", "convert", "compare"),
+    "hand-over",
     "keygen",
     "doctor",
 )
@@ -49,7 +52,8 @@ class LazyGroup(click.Group):
             return command
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"sfta.cli.{cmd_name}").command
+        file = cmd_name.replace("-", "_")
+        found: click.Command = importlib.import_module(f"sfta.cli.{file}").command
         return found
 
 

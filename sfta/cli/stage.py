@@ -33,6 +33,7 @@ _PROMISES = {
     "train-retriever": "Fine-tune the embedder on the questions; only a better one is kept.",
     "merge": "Merge the adapter into the 16-bit base model.",
     "export": "Convert, quantize and prove that the result is equal.",
+    "export-onnx": "Make ONNX of the model and the embedder, and prove that it is equal.",
     "evaluate": "Measure base and trained model through the code of the device.",
     "ladder": "Say what each exported scheme loses in the task, and which is the smallest to ship.",
     "bundle": "Pack and sign what goes to the device.",

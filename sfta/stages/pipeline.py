@@ -8,6 +8,7 @@ from sfta.stages import (
     chunk,
     evaluate,
     export,
+    export_onnx,
     generate,
     index,
     ingest,
@@ -29,7 +30,7 @@ STAGES: tuple[Stage[Recipe], ...] = (
     evaluate.STAGE,
     bundle.STAGE,
 )
-BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE, ladder.STAGE)
+BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE, ladder.STAGE, export_onnx.STAGE)
 """Stages that no run needs: what they make is named in a recipe afterwards, or looked at."""
 
 

@@ -37,6 +37,8 @@ def commands(name, command):
             yield from commands(f"{name} {child}", command.get_command(context, child))
     else:
         yield name, command
+        for word, further in getattr(command, "further", {}).items():
+            yield f"{name} {word}", further
 
 
 COMMANDS = [pair for name, program in PROGRAMS.items() for pair in commands(name, program)]
