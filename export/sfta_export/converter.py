@@ -5,11 +5,13 @@ is therefore refused before it runs, and it runs without a network.
 """
 
 import ast
+import errno
 import hashlib
 import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,8 @@ log = logging.getLogger("sfta")
 DTYPES = ("f32", "f16", "bf16", "q8_0")
 _TOKENIZER_FILES = ("*.json", "*.model", "*.jinja", "*.txt")
 _CARD = "README.md"
+_FULL = os.strerror(errno.ENOSPC)
+_LEAST_ROOM = 1 << 20
 _ERROR = re.compile(r"^(?:ERROR:\S+?:|\w*(?:Error|Exception): )(.*)$", re.MULTILINE)
 
 
@@ -204,7 +208,14 @@ def run_converter(script: Path, arguments: list[str], *, cache: Path, log_file: 
             check=False,
         )
     if done.returncode != 0:
-        tail = log_file.read_text("utf-8", errors="replace").strip().splitlines()[-12:]
+        said = log_file.read_text("utf-8", errors="replace")
+        # numpy says only how much it has written.
+        if _FULL in said or shutil.disk_usage(log_file.parent).free < _LEAST_ROOM:
+            raise ToolError(
+                f"no space is left for what the GGUF converter makes of {Path(arguments[-1]).name}",
+                hint="Free some space and run again; files that are finished are kept.",
+            )
+        tail = said.strip().splitlines()[-12:]
         raise ToolError(
             f"the GGUF converter failed on {Path(arguments[-1]).name}:\n" + "\n".join(tail),
             hint=f"The whole log: {log_file}",

@@ -10,6 +10,7 @@ Parity says that a file works as converted; how good the answers are, evaluation
 """
 
 import ctypes
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,9 +239,13 @@ def _write(context: Context, model: Model, prompt: Sequence[int]) -> list[int]:
 
 
 def _divergence(folder: Floats, file: Floats) -> float:
-    """KL divergence of two rows of logits in nats, in float64; never negative by rounding."""
+    """KL divergence of two rows of logits in nats, in float64; never negative by rounding.
+
+    Infinite if one of them is no row of numbers.
+    """
     p, q = _log_softmax(folder), _log_softmax(file)
-    return max(0.0, float(np.sum(np.exp(p) * (p - q))))
+    found = float(np.sum(np.exp(p) * (p - q)))
+    return max(0.0, found) if math.isfinite(found) else math.inf
 
 
 def _log_softmax(row: Floats) -> NDArray[np.float64]:

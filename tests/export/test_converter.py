@@ -7,7 +7,12 @@ import pytest
 
 from sfta_edge.errors import ConfigError, MissingDependencyError, ToolError
 from sfta_export import converter, toolchain
-from sfta_export.converter import check_convertible, convert, known_architectures
+from sfta_export.converter import (
+    check_convertible,
+    convert,
+    known_architectures,
+    run_converter,
+)
 
 pytestmark = pytest.mark.tools
 
@@ -165,3 +170,16 @@ def test_the_converter_brings_its_own_library_and_no_network(cache, model_dir, m
     tree = toolchain.converter(cache)
     assert seen["PYTHONPATH"].split(":")[0] == str(tree / "gguf-py")
     assert seen["HF_HUB_OFFLINE"] == seen["TRANSFORMERS_OFFLINE"] == "1"
+
+
+def test_a_full_disk_is_named(tools, tmp_path):
+    """What Python says when it cannot write, as the converter's log has it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import errno, os\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+    )
+    with pytest.raises(ToolError, match=r"no space is left for .* of model") as caught:
+        run_converter(
+            script, ["/x/model"], cache=toolchain.DEFAULT_CACHE, log_file=tmp_path / "log"
+        )
+    assert "Free some space" in caught.value.hint

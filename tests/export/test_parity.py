@@ -21,6 +21,7 @@ from sfta_export.parity import (
     Tolerance,
     alike,
     check_tokens,
+    compare,
     measure,
     probe_prompts,
     tolerance,
@@ -72,6 +73,15 @@ def test_divergence_is_finite_and_never_negative(one, two):
 @given(rows, st.floats(-20, 20, width=32))
 def test_a_shift_of_all_logits_is_no_divergence(row, shift):
     assert parity._divergence(row, row + np.float32(shift)) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_no_number_diverges_without_end(bad):
+    row = np.float32([1.0, 2.0, 3.0])
+    wrong = np.float32([1.0, bad, 3.0])
+    with np.errstate(invalid="ignore"):
+        assert parity._divergence(row, wrong) == math.inf
+        assert not compare("Q8_0", [(row, wrong)], [([], [])]).within(TOLERANCES["Q2"])
 
 
 def test_divergence_is_the_one_of_the_textbook():
