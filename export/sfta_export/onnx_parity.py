@@ -21,10 +21,10 @@ from sfta_export.probes import TEXTS
 from sfta_export.reference import WRITTEN, Floats, Reference
 
 log = logging.getLogger("sfta")
-# fp32 and fp16 as GGUF files of that width; int4 as Q4. Measured on the merged SmolLM2-135M of the
-# quickstart: fp32 1e-11 and 100 %, fp16 2e-5 and 100 %, int4 0.12 and 87 %.
+# Measured on the merged SmolLM2-135M of the quickstart: fp32 1e-11 and 100 %, fp16 2e-5 and 99.7 %,
+# int4 0.12 and 87 %. A wrong graph is nats away; the smallest models lose most.
 TOLERANCES = {
-    "int4": Tolerance(0.80, 0.50),
+    "int4": Tolerance(0.50, 0.60),
     "fp16": Tolerance(0.002, 0.97, 0.4),
     "fp32": Tolerance(0.001, 0.98, 0.4),
 }
