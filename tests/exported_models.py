@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,6 +15,15 @@ from sfta.stages.dataset_folder import write_lines
 from sfta_edge.errors import MissingDependencyError
 from sfta_edge.prompt import PromptContract
 from sfta_export import parity, toolchain
+
+
+class Usage(NamedTuple):
+    """Of a disk, as `shutil.disk_usage` tells it."""
+
+    total: int
+    used: int
+    free: int
+
 
 CONTRACT = PromptContract(
     head="<|im_start|>system\n",

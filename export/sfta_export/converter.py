@@ -17,12 +17,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sfta_edge.errors import ConfigError, ToolError
 from sfta_edge.manifest import write_durably
 from sfta_export import toolchain
 from sfta_export.content import file_digest, finished_file
+from sfta_export.model_settings import read_json
 from sfta_export.toolchain import DEFAULT_CACHE
 
 log = logging.getLogger("sfta")
@@ -119,13 +119,13 @@ def known_architectures(tree: Path) -> set[str]:
 
 
 def _folder_problems(model_dir: Path, *, weights: bool = True) -> list[str]:
-    config = _read_json(model_dir / "config.json")
+    config = read_json(model_dir / "config.json")
     if not config:
         return [f"{model_dir} holds no readable config.json"]
     problems = []
     if not config.get("architectures"):
         problems.append(f"{model_dir}/config.json names no architecture")
-    named = [config, _read_json(model_dir / "tokenizer_config.json")]
+    named = [config, read_json(model_dir / "tokenizer_config.json")]
     if any("auto_map" in settings for settings in named) or any(model_dir.glob("*.py")):
         problems.append(f"{model_dir} comes with code of its own, which is never run")
     if "quantization_config" in config:
@@ -136,15 +136,7 @@ def _folder_problems(model_dir: Path, *, weights: bool = True) -> list[str]:
 
 
 def _architecture(model_dir: Path) -> str:
-    return str(_read_json(model_dir / "config.json")["architectures"][0])
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    return str(read_json(model_dir / "config.json")["architectures"][0])
 
 
 def _vocabulary_digest(model_dir: Path, tree: Path) -> str:

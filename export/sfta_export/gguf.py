@@ -1,17 +1,16 @@
 """GGUF files of a model folder: made, checked against the folder, and kept by content."""
 
 import hashlib
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.model import Model
 from sfta_export import toolchain
 from sfta_export.content import folder_digest
 from sfta_export.converter import check_convertible, convert
+from sfta_export.model_settings import load_json
 from sfta_export.quantization import SCHEMES, Quantized, quantize
 from sfta_export.tensors import list_tensors
 
@@ -153,7 +152,7 @@ def _differences(model: Model, facts: GgufFacts, model_dir: Path) -> list[str]:
     digest = hashlib.sha256(template.encode()).hexdigest() if template else ""
     if digest != facts.chat_template_sha256:
         problems.append("another chat template")
-    config = _json(model_dir / "config.json")
+    config = load_json(model_dir / "config.json")
     length = config.get("max_position_embeddings")
     if length and length != facts.context_length:
         problems.append(f"context length {facts.context_length} instead of {length}")
@@ -173,22 +172,15 @@ def _folder_template(model_dir: Path) -> str:
     separate = model_dir / "chat_template.jinja"
     if separate.is_file():
         return separate.read_text("utf-8")
-    template = _json(model_dir / "tokenizer_config.json").get("chat_template")
+    template = load_json(model_dir / "tokenizer_config.json").get("chat_template")
     return template if isinstance(template, str) else ""
 
 
 def _end_ids(model_dir: Path) -> list[int]:
     for name in ("generation_config.json", "config.json"):
-        value = _json(model_dir / name).get("eos_token_id")
+        value = load_json(model_dir / name).get("eos_token_id")
         if isinstance(value, int):
             return [value]
         if isinstance(value, list):
             return [item for item in value if isinstance(item, int)]
     return []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    data = json.loads(path.read_text("utf-8"))
-    return data if isinstance(data, dict) else {}

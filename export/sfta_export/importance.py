@@ -7,9 +7,6 @@ PyTorch, where the model is already, on the prompts that the model was trained o
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +15,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sfta_edge.errors import ConfigError, IntegrityError, ToolError
+from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_export import tensor_names, toolchain
 from sfta_export.content import finished_file
+from sfta_export.gguf_program import run_gguf_program
 from sfta_export.tensors import TensorInfo, write_tensors
 
 FILE = "importance.safetensors"
@@ -162,19 +160,9 @@ def source_of(name: str, prompts: Sequence[Sequence[int]]) -> str:
 def _ask_names(
     weights: list[str], source: Path, cache: Path
 ) -> tuple[dict[str, str], dict[str, int]]:
-    tree = toolchain.converter(cache)
-    # The converter's own gguf-py comes first: the published package of that name differs.
-    paths = os.pathsep.join([str(tree / "gguf-py"), *(path for path in sys.path if path)])
-    done = subprocess.run(
-        [sys.executable, "-m", tensor_names.__name__, str(source)],
-        input=json.dumps(weights),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    if done.returncode != 0:
-        tail = "\n".join(done.stderr.strip().splitlines()[-4:])
-        raise ToolError(f"the names in {source.name} cannot be read:\n{tail}")
-    answer = json.loads(done.stdout)
+    said = run_gguf_program(
+        tensor_names.__name__, [str(source)], cache,
+        task=f"reading the names in {source.name}", said=json.dumps(weights),
+    )  # fmt: skip
+    answer = json.loads(said)
     return answer["names"], answer["rows"]

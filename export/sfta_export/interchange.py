@@ -19,6 +19,7 @@ from sfta_edge.model import Model
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_export import interchange_text as text
 from sfta_export.content import finished_folder
+from sfta_export.model_settings import load_json
 from sfta_export.turns import Turns, go_template, jinja_template, read_turns
 
 Target = Literal["ollama", "llama-server", "transformers"]
@@ -133,7 +134,7 @@ def hand_over_folder(
         ConfigError: `out` exists, or the model comes with code of its own.
     """
     _require_new(out)
-    config = _read_json(model / "config.json")
+    config = load_json(model / "config.json")
     if "auto_map" in config or any(model.glob("*.py")):
         raise ConfigError(f"{model} comes with code of its own, which is not handed over")
     licence = licence or Licence()
@@ -202,7 +203,7 @@ def _generation(
     """Generation settings in which every end token has a place."""
     from tokenizers import Tokenizer
 
-    settings = _read_json(model / _GENERATION)
+    settings = load_json(model / _GENERATION)
     named = settings.get("eos_token_id", config.get("eos_token_id"))
     ends = named if isinstance(named, list) else [] if named is None else [named]
     spelled = contract.end.strip()
@@ -239,10 +240,3 @@ def _link(source: Path, target: Path) -> None:
 def _spelling(native: Any, vocabulary: Any, token: int) -> str:
     raw = native.llama_vocab_get_text(vocabulary, token) if token >= 0 else None
     return raw.decode("utf-8", errors="replace") if raw else ""
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    data = json.loads(path.read_text("utf-8"))
-    return data if isinstance(data, dict) else {}

@@ -21,6 +21,30 @@ _OF_TOKENIZER = (
 )
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a file; empty if there is none that can be read."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a file that may be missing: then it is empty.
+
+    Raises:
+        ConfigError: the file is there and cannot be read; what it says must not be passed over.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    return data if isinstance(data, dict) else {}
+
+
 def read_config(model_dir: Path) -> dict[str, Any]:
     """The settings of an unquantized model.
 

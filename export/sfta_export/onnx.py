@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from sfta_edge.errors import ConfigError, MissingDependencyError, ToolError
 from sfta_export.content import finished_file, finished_folder
+from sfta_export.model_settings import read_json
 
 GRAPH, WEIGHTS, SETTINGS = "model.onnx", "model.onnx.data", "genai_config.json"
 PACKAGES = ("onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai", "onnxscript")
@@ -224,12 +224,3 @@ def _folder_problems(model_dir: Path, *, weights: bool = True) -> list[str]:
 
 def _architecture(model_dir: Path) -> str:
     return str(read_json(model_dir / "config.json")["architectures"][0])
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a file; empty if there is none."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

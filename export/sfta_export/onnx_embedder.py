@@ -18,7 +18,8 @@ import numpy as np
 
 from sfta_edge.errors import ConfigError, IntegrityError, ToolError
 from sfta_export.content import finished_folder
-from sfta_export.onnx import GRAPH, check_packages, read_json, run_logged
+from sfta_export.model_settings import read_json
+from sfta_export.onnx import GRAPH, check_packages, run_logged
 from sfta_export.probes import CHUNKS, QUESTIONS, TEXTS
 from sfta_export.reference import Floats
 

@@ -15,7 +15,8 @@ import numpy as np
 from sfta_edge.cores import physical_cores
 from sfta_edge.errors import IntegrityError
 from sfta_edge.prompt import PromptContract, Tokenize
-from sfta_export.onnx import EXACT, FAST, SETTINGS, read_json, set_accuracy
+from sfta_export.model_settings import read_json
+from sfta_export.onnx import EXACT, FAST, SETTINGS, set_accuracy
 from sfta_export.parity import Rung, Tolerance, check_tokens, compare
 from sfta_export.probes import TEXTS
 from sfta_export.reference import WRITTEN, Floats, Reference

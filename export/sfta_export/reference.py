@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfta_edge.speed import free_memory
 from sfta_export.quantized_base import QuantizedBase
 from sfta_export.tensors import list_tensors
 
@@ -140,11 +141,4 @@ def _fits_in_float32(model_dir: Path) -> bool:
     values = sum(
         np.prod(info.shape, dtype=np.int64) for info in list_tensors(model_dir).values()
     )
-    return int(values) * 4 < _free_memory() * _ROOM
-
-
-def _free_memory() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return int(values) * 4 < free_memory() * _ROOM

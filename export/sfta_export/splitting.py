@@ -5,15 +5,14 @@ converter's own gguf-py in a program of its own (``python -m sfta_export.splitti
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from sfta_edge.errors import ConfigError, ToolError
+from sfta_edge.errors import ConfigError
 from sfta_export import toolchain
 from sfta_export.content import finished_folder
+from sfta_export.gguf_program import run_gguf_program
 
 _MEGABYTE = 1_000_000
 _OWN_KEYS = ("general.architecture", "split.no", "split.count", "split.tensors.count")
@@ -41,22 +40,9 @@ def split_gguf(
         raise ConfigError(f"a part of {megabytes} MB holds nothing")
     if out.exists():
         raise ConfigError(f"{out} exists", hint="Name a folder that is not there yet.")
-    tree = toolchain.converter(cache)
-    # The converter's own gguf-py comes first: the published package of that name differs.
-    paths = os.pathsep.join([str(tree / "gguf-py"), *(each for each in sys.path if each)])
     with finished_folder(out) as scratch:
-        target = scratch / path.name
-        command = [sys.executable, "-m", __name__, str(path), str(target), str(megabytes)]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        if done.returncode != 0:
-            tail = "\n".join(done.stderr.strip().splitlines()[-4:])
-            raise ToolError(f"{path.name} could not be split:\n{tail}")
+        arguments = [str(path), str(scratch / path.name), str(megabytes)]
+        run_gguf_program(__name__, arguments, cache, task=f"splitting {path.name}")
     return sorted(out.glob("*.gguf"))
 
 

@@ -14,6 +14,7 @@ from sfta.adapters.model_licence import model_licence
 from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.disk_room import room_problems
 from sfta.stages.export_prompts import importance_prompts, parity_probes
 from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json
@@ -28,7 +29,6 @@ from sfta_export.splitting import split_gguf
 
 ADAPTER, SPLIT = ladder.ADAPTER_FILE, "split"
 _FLOAT_BITS = 16.0
-_ROOM = 1.1
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -163,17 +163,8 @@ def _disk_problems(recipe: Recipe, runtime: Runtime, base: Path) -> list[str]:
     bits = [NOMINAL_BITS.get(scheme, _FLOAT_BITS) for scheme in recipe.export.schemes]
     copies = 1 if recipe.export.split_mb is None else 2
     # The merged model, its 16-bit GGUF file, and one file per scheme, or two.
-    needed = int(weights * (2 + copies * sum(bits) / _FLOAT_BITS) * _ROOM)
-    free = shutil.disk_usage(_existing(runtime.runs)).free
-    if needed <= free:
-        return []
-    need = f"merge and export need {needed / 1e9:.1f} GB in {runtime.runs}"
-    return [f"{need}, {free / 1e9:.1f} GB are free"]
-
-
-def _existing(path: Path) -> Path:
-    path = path.expanduser().absolute()
-    return path if path.exists() else _existing(path.parent)
+    needed = weights * (2 + copies * sum(bits) / _FLOAT_BITS)
+    return room_problems("merge and export", needed, runtime.runs)
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:

@@ -13,6 +13,7 @@ from sfta.adapters import hub
 from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
+from sfta.stages.disk_room import room_problems
 from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
@@ -23,7 +24,6 @@ from sfta_export.reference import load_folder, reference
 PARITY = "parity.json"
 _VERSIONS = ("onnx", "onnxruntime", "onnxruntime-genai", "torch")
 _STORED_BITS = 16.0
-_ROOM = 1.1
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -120,17 +120,8 @@ def _disk_problems(recipe: Recipe, runtime: Runtime, base: Path) -> list[str]:
     weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
     bits = sum(onnx.BITS[scheme] for scheme in recipe.onnx.schemes)
     # The merged model and one folder per scheme.
-    needed = int(weights * (1 + bits / _STORED_BITS) * _ROOM)
-    free = shutil.disk_usage(_existing(runtime.runs)).free
-    if needed <= free:
-        return []
-    need = f"merge and export-onnx need {needed / 1e9:.1f} GB in {runtime.runs}"
-    return [f"{need}, {free / 1e9:.1f} GB are free"]
-
-
-def _existing(path: Path) -> Path:
-    path = path.expanduser().absolute()
-    return path if path.exists() else _existing(path.parent)
+    needed = weights * (1 + bits / _STORED_BITS)
+    return room_problems("merge and export-onnx", needed, runtime.runs)
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:

@@ -3,21 +3,15 @@
 import json
 import shutil
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
 
+from exported_models import Usage
 from sfta.core.stage import Runtime, run_stages
 from sfta.stages.export import STAGE
 from sfta_edge.errors import ConfigError
 
 pytestmark = pytest.mark.tools
-
-
-class Usage(NamedTuple):
-    total: int
-    used: int
-    free: int
 
 
 @pytest.fixture(scope="module")

