@@ -4,8 +4,10 @@ import errno
 import json
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -213,8 +215,9 @@ def test_a_begin_token_that_was_not_trained_is_turned_off_and_said(f16, contract
 
 
 def test_the_start_script_passes_the_checker_of_shell_scripts(server):
+    checker = Path(sys.executable).with_name("shellcheck")  # installed beside this Python
     done = subprocess.run(
-        ["shellcheck", str(server / "serve.sh")], capture_output=True, text=True, check=False
+        [str(checker), str(server / "serve.sh")], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 
