@@ -33,6 +33,8 @@ class Shape:
     """Gives one embedding per sequence instead of logits."""
     outputs: int = 1
     """Rows of logits that one batch may give; there is always one for each sequence."""
+    unified: bool = False
+    """Sequences share the room and what they have in common, instead of a part for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Entry:
     sequence: int = 0
     wanted: bool = False
     """Whether its logits will be read."""
+    shared: tuple[int, ...] = ()
+    """Further sequences that it belongs to."""
 
 
 class Context:
@@ -65,7 +69,7 @@ class Context:
                 f"{first_error() or 'llama.cpp gave no reason'}",
                 hint="Ask for fewer context tokens, or free memory on the device.",
             )
-        self._batch = self._native.llama_batch_init(shape.batch, 0, 1)
+        self._batch = self._native.llama_batch_init(shape.batch, 0, shape.sequences)
         self._free = weakref.finalize(self, _free, self._native, self._batch, self._handle)
 
     def decode(self, entries: Sequence[Entry]) -> None:
@@ -122,6 +126,11 @@ class Context:
         memory = self._native.llama_get_memory(self.handle)
         return bool(self._native.llama_memory_seq_rm(memory, sequence, position, -1))
 
+    def continue_as(self, sequence: int) -> None:
+        """Let another sequence hold all that the first one holds; nothing is copied."""
+        memory = self._native.llama_get_memory(self.handle)
+        self._native.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
+
     @property
     def pooling(self) -> int:
         """llama.cpp's number of the pooling in effect: 0 none, 1 mean, 2 cls, 3 last, 4 rank."""
@@ -149,7 +158,7 @@ class Context:
         params.n_outputs_max = shape.batch if shape.pooled else rows
         params.n_threads = params.n_threads_batch = shape.threads
         params.embeddings = shape.pooled
-        params.kv_unified = shape.pooled
+        params.kv_unified = shape.pooled or shape.unified
         params.no_perf = True
         return params
 
@@ -167,8 +176,10 @@ class Context:
                 )
             batch.token[index] = entry.token
             batch.pos[index] = entry.position
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = entry.sequence
+            sequences = (entry.sequence, *entry.shared)
+            batch.n_seq_id[index] = len(sequences)
+            for place, sequence in enumerate(sequences):
+                batch.seq_id[index][place] = sequence
             batch.logits[index] = entry.wanted
 
 

@@ -38,7 +38,7 @@ from sfta_edge.lanes import in_shares
 from sfta_edge.model import Model
 from sfta_edge.parallel import ParallelRun
 from sfta_edge.prefill import PIECE, PromptMemory, first_token_scores
-from sfta_edge.scoring import SCORED, log_softmax, score_option
+from sfta_edge.scoring import SCORED, SIDE_BY_SIDE, grouped, log_softmax, score_group
 
 _PARALLEL = 8
 
@@ -76,7 +76,12 @@ class Engine:
         self.context_tokens = min(context_tokens, self.model.trained_context)
         """Tokens of prompt and answer that fit."""
         batch = min(PIECE, self.context_tokens)
-        shape = Shape(self.context_tokens, batch, 1, self.threads, outputs=min(SCORED, batch))
+        # A recurrent model's sequences cannot share what they have in common.
+        texts = 0 if self.model.is_recurrent else SIDE_BY_SIDE
+        shape = Shape(
+            self.context_tokens, batch, 1 + texts, self.threads,
+            outputs=min(SCORED, batch), unified=True,
+        )  # fmt: skip
         self._context = Context(self.model, shape)
         self._memory = PromptMemory(self._context)
         self._lock = threading.Lock()
@@ -150,19 +155,23 @@ class Engine:
         segments, began = as_segments(prompt), time.monotonic()
         count = sum(map(len, segments))
         require_room(count, max(map(len, options), default=0), self.context_tokens)
+        shape, known = self._context.shape, dict[tuple[int, ...], tuple[float, ...]]()
+        size = min(SCORED, shape.batch, self.context_tokens - count)
+        groups = list(grouped(options, size, max(1, shape.sequences - 1)))
         with self._turn(limits) as got_it:
             if not got_it:
                 return Scored((), count, interrupted="deadline")
             read = self._memory.prefill(segments, limits)
-            reason, scores = read.interrupted, list[tuple[float, ...]]()
+            reason = read.interrupted
             if reason is None:
                 start = log_softmax(self._context.logits(read.row))
-                for option in options:
+                for group in groups:
                     if reason := limits.interruption():
                         break
-                    scores.append(score_option(self._context, option, count, start))
+                    known |= score_group(self._context, group, count, start)
         spent = (time.monotonic() - began) * 1000
-        return Scored(tuple(scores), count, read.reused, spent, reason)
+        scores = () if reason else tuple(known[tuple(option)] for option in options)
+        return Scored(scores, count, read.reused, spent, reason)
 
     def logits(self, prompt: Prompt) -> Floats:
         """Logits of the token after the prompt, shape (vocabulary,)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 Lane = TypeVar("Lane")
@@ -12,15 +13,16 @@ Found = TypeVar("Found")
 def in_shares(
     count: int, work: Callable[[int, Sequence[Case]], Sequence[Found]], cases: Sequence[Case]
 ) -> list[Found]:
-    """Results in the order of the cases, which are dealt out to `count` lanes like cards.
+    """Results in the order of the cases, of which each of `count` lanes does a stretch.
 
-    `work` gets the number of a lane and its share, and gives a result for each case of it.
-    Which lane does a case depends on the cases alone. The first error ends all.
+    Neighbours stay together: what they begin with alike is computed once. `work` gets the number
+    of a lane and its share, and gives a result for each case of it. Which lane does a case depends
+    on the cases alone. The first error ends all.
     """
-    shares = [cases[first::count] for first in range(count)]
+    ends = [len(cases) * number // count for number in range(count + 1)]
+    shares = [cases[start:end] for start, end in pairwise(ends)]
     with ThreadPoolExecutor(count) as pool:
-        dealt = list(pool.map(work, range(count), shares))
-    return [dealt[i % count][i // count] for i in range(len(cases))]
+        return [found for share in pool.map(work, range(count), shares) for found in share]
 
 
 def in_lanes(

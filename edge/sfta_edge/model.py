@@ -76,6 +76,14 @@ class Model:
             self.native.llama_model_has_decoder(self.handle)
         )
 
+    @property
+    def is_recurrent(self) -> bool:
+        """A model whose memory is a state that cannot step back, all of it or some layers."""
+        return bool(
+            self.native.llama_model_is_recurrent(self.handle)
+            or self.native.llama_model_is_hybrid(self.handle)
+        )
+
     def metadata(self, key: str) -> str:
         """A value from the file's header; empty if it is not there."""
         buffer = ctypes.create_string_buffer(_VALUE_BYTES)

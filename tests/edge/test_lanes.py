@@ -14,10 +14,14 @@ def test_results_stand_in_the_order_of_the_cases(cases, count):
     assert in_lanes(range(count), lambda _lane, case: 2 * case, cases) == [2 * c for c in cases]
 
 
-def test_a_case_is_done_by_the_lane_it_is_dealt_to():
+def test_neighbours_are_done_by_one_lane():
     lanes = ["a", "b"]
-    found = in_lanes(lanes, lambda lane, case: lane + case, ["1", "2", "3"])
-    assert found == ["a1", "b2", "a3"]
+    found = in_lanes(lanes, lambda lane, case: lane + case, ["1", "2", "3", "4", "5"])
+    assert found == ["a1", "a2", "b3", "b4", "b5"]
+
+
+def test_a_lane_may_have_nothing_to_do():
+    assert in_lanes(["a", "b", "c"], lambda lane, case: lane + case, ["1"]) == ["c1"]
 
 
 def test_lanes_work_at_the_same_time():
