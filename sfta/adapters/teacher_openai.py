@@ -47,7 +47,9 @@ class Endpoint:
     base_url: str
     model: str
     role: str = "teacher"
-    """Whose endpoint it is, by its key in `generate`; errors name it."""
+    """Whose endpoint it is; errors name it."""
+    settings: str = "generate.teacher"
+    """Where address and key are set; errors tell to look there."""
     api_version: str | None = None
     api_key_env: str | None = None
     azure_identity: bool = False
@@ -224,7 +226,7 @@ class EndpointTeacher:
         role = self._endpoint.role
         raise ToolError(
             f"the {role} answered HTTP {answer.status}: {' '.join(said.split())}",
-            hint=f"Check generate.{role}: base_url, model and the key's variable.",
+            hint=f"Check {self._endpoint.settings}: base_url, model and the key's variable.",
         )
 
     async def _post(self, request: Request, headers: Mapping[str, str]) -> _Answer:

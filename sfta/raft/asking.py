@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sfta.core.json_objects import json_objects
 from sfta.raft.candidate import Candidate, Form, Rejected, Support
 from sfta.raft.corpus import CorpusChunk, key_terms
 from sfta.raft.row_config import Kind, QuestionConfig
-from sfta.raft.teaching import closed, json_objects, list_of, quote_of, short_text
+from sfta.raft.teaching import closed, list_of, quote_of, short_text
 from sfta_edge.citation import find_quote
 
 UNREADABLE, ONE_CHUNK = "unreadable item", "not from two chunks"

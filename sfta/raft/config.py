@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from sfta.core.config import Section
+from sfta.core.endpoint import TokenPrice
 from sfta.raft.row_config import (
     AnswerConfig,
     ContextConfig,
@@ -17,7 +18,7 @@ from sfta.raft.row_config import (
     TargetConfig,
     Text,
 )
-from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher, TokenPrice
+from sfta.raft.teacher_config import BudgetConfig, GgufTeacher, OpenAITeacher
 
 FurtherKind = Literal["comparison", "yes_no", "false_premise", "multi_chunk"]
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sfta.core.json_objects import json_objects
 from sfta.raft.candidate import Candidate
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.filter_report import JUDGE
-from sfta.raft.teaching import json_objects
 
 _CHECKS = ("clear", "answered", "correct")
 SCHEMA: dict[str, Any] = {

@@ -7,9 +7,10 @@ answer comes out as an unanswerable one. Pure.
 
 from typing import Any
 
+from sfta.core.json_objects import json_objects
 from sfta.raft.candidate import Candidate, Rejected
 from sfta.raft.corpus import CorpusChunk
-from sfta.raft.teaching import closed, fenced, json_objects, list_of, quote_of, short_text
+from sfta.raft.teaching import closed, fenced, list_of, quote_of, short_text
 
 NO_ANSWER = "question without a readable answer"
 _TEXT = {"type": "string"}

@@ -1,9 +1,9 @@
 """What a model is asked about one chunk, and candidates from what it replies. Pure."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from sfta.core.json_objects import json_objects
 from sfta.raft.candidate import Candidate
 from sfta.raft.corpus import CorpusChunk
 from sfta_edge.sentences import sentences
@@ -138,18 +138,3 @@ def _is_item(item: Any) -> bool:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """JSON objects in a text, bare or inside prose and code fences."""
-    # Not strict: grammars of llama.cpp let line breaks stand in strings as they are.
-    decoder, at = json.JSONDecoder(strict=False), text.find("{")
-    while at >= 0:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            at = text.find("{", at + 1)
-            continue
-        if isinstance(value, dict):
-            yield value
-        at = text.find("{", end)

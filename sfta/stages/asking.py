@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfta.core.endpoint import EndpointConfig
 from sfta.raft.row_config import JudgeConfig
 from sfta.raft.teacher_config import OpenAITeacher
 
@@ -52,17 +53,25 @@ def endpoint_of(model: OpenAITeacher | JudgeConfig) -> "Endpoint":
     if isinstance(model, JudgeConfig):
         return Endpoint(
             base_url=model.base_url or "", model=model.model or "", role="judge",
-            api_key_env=model.api_key_env, temperature=0.0,
+            settings="generate.judge", api_key_env=model.api_key_env, temperature=0.0,
             max_output_tokens=model.max_output_tokens, concurrency=model.concurrency,
         )  # fmt: skip
+    return configured(
+        model, temperature=model.temperature, max_output_tokens=model.max_output_tokens
+    )
+
+
+def configured(model: EndpointConfig, **how: Any) -> "Endpoint":
+    """The endpoint of a recipe's settings; `how` holds what these do not say."""
+    from sfta.adapters.teacher_openai import Endpoint
+
     return Endpoint(
         base_url=model.base_url, model=model.model, api_version=model.api_version,
         api_key_env=model.api_key_env, azure_identity=model.identity == "azure",
-        temperature=model.temperature, max_output_tokens=model.max_output_tokens,
         concurrency=model.concurrency, attempts=model.attempts,
         timeout_seconds=model.timeout_seconds,
         requests_per_minute=model.requests_per_minute,
-        tokens_per_minute=model.tokens_per_minute,
+        tokens_per_minute=model.tokens_per_minute, **how,
     )  # fmt: skip
 
 
