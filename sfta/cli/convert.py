@@ -7,10 +7,10 @@ import click
 
 from sfta.cli.options import JSON
 from sfta.cli.screen import print_json
+from sfta.core.columns import read_columns
 from sfta.raft.formats import FORMATS
 from sfta.raft.intake.reading import FORMATS as READ
 from sfta.raft.splits import SPLITS
-from sfta_edge.errors import ConfigError
 
 log = logging.getLogger("sfta")
 
@@ -78,17 +78,3 @@ def command(
         log.warning("%s holds all splits, test rows too; --split writes one", out)
     if target in ("rows", "datasets"):
         click.echo(f"next: sfta train RECIPE --dataset {out}")
-
-
-def read_columns(text: str | None) -> dict[str, str]:
-    """``question=Frage,answer=Antwort`` as a mapping.
-
-    Raises:
-        ConfigError: a part has no equals sign.
-    """
-    pairs = [part.partition("=") for part in (text or "").split(",") if part.strip()]
-    if any(not equals or not name.strip() for _, equals, name in pairs):
-        raise ConfigError(
-            f"cannot read --columns {text!r}", hint="Write question=NAME,answer=NAME."
-        )
-    return {part.strip(): name.strip() for part, _, name in pairs}

@@ -10,10 +10,11 @@ from typing import Any
 
 from sfta.core.problems import problem_list
 from sfta.core.records import is_list, is_page, is_text, misspelled
+from sfta.evaluation.wording import Wording, are_wordings, wordings_of
 from sfta_edge.errors import ConfigError
 
 _UNANSWERABLE_KINDS = ("near_miss", "unanswerable", "written_unanswerable")
-_KEYS = (
+KEYS = (
     "id",
     "question",
     "answers",
@@ -21,9 +22,12 @@ _KEYS = (
     "documents",
     "oracle_ids",
     "oracle_pages",
+    "all_oracles",
+    "reference",
     "kind",
     "group",
     "test_set",
+    "variants",
 )
 
 
@@ -61,12 +65,23 @@ class Question:
     oracle_ids: tuple[str, ...] = ()
     """Chunks of the index, or documents given here, that hold the answer."""
     oracle_pages: tuple[OraclePage, ...] = ()
+    all_oracles: bool = False
+    """The answer needs every one of `oracle_ids`, not any one of them."""
+    reference: str = ""
+    """The answer in full sentences, for ROUGE-L and cosine. It is no accepted answer."""
     kind: str = "question"
     """What sort of question it is; the report has one line per kind."""
     group: str = ""
     """What it shares its fate with in a resample; empty: the document of its oracle."""
     test_set: str = ""
     """Which of several test sets it belongs to; each has its own line in the report."""
+    variants: tuple[Wording, ...] = ()
+    """Other wordings, for `sfta robustness`."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What an answer may resemble: the accepted answers and the long one."""
+        return (*self.answers, self.reference) if self.reference else self.answers
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -138,6 +153,7 @@ def _question_of(
         answerable=not refuses,
         documents=documents,
         oracle_ids=oracles,
+        all_oracles=len(oracles) > 1,
         kind=str(row["kind"]),
         test_set=str(row.get("test_set") or "").replace("_", " "),
     )
@@ -186,16 +202,19 @@ def _question(row: Mapping[str, Any]) -> Question:
         oracle_pages=tuple(
             OraclePage(p["document"], p["page"]) for p in row.get("oracle_pages") or []
         ),
+        all_oracles=row.get("all_oracles") or False,
+        reference=row.get("reference") or "",
         kind=row.get("kind") or "question",
         group=row.get("group") or "",
         test_set=row.get("test_set") or "",
+        variants=wordings_of(row.get("variants") or {}),
     )
 
 
 def _key_problems(row: Mapping[str, Any]) -> list[str]:
     """Keys that are missing or misspelled; other keys are the file's own and stay unread."""
-    missing = [f"{key!r} is missing" for key in _KEYS[:4] if key not in row]
-    return missing + misspelled(row, _KEYS)
+    missing = [f"{key!r} is missing" for key in KEYS[:4] if key not in row]
+    return missing + misspelled(row, KEYS)
 
 
 def _value_problems(row: Mapping[str, Any]) -> list[str]:
@@ -206,7 +225,7 @@ def _value_problems(row: Mapping[str, Any]) -> list[str]:
     ]
     problems += [
         f"{key!r} must be a text"
-        for key in ("kind", "group", "test_set")
+        for key in ("reference", "kind", "group", "test_set")
         if not isinstance(row.get(key) or "", str)
     ]
     problems += [
@@ -214,12 +233,17 @@ def _value_problems(row: Mapping[str, Any]) -> list[str]:
         for key in ("answers", "oracle_ids")
         if not is_list(row.get(key) or [], is_text)
     ]
-    if "answerable" in row and not isinstance(row["answerable"], bool):
-        problems.append("'answerable' must be true or false")
+    problems += [
+        f"{key!r} must be true or false"
+        for key in ("answerable", "all_oracles")
+        if key in row and not isinstance(row[key], bool)
+    ]
     if not is_list(row.get("documents") or [], _is_document):
         problems.append("'documents' must be a list of {id, title, text}")
     if not is_list(row.get("oracle_pages") or [], is_page):
         problems.append("'oracle_pages' must be a list of {document, page}")
+    if not are_wordings(row.get("variants") or {}):
+        problems.append("'variants' must hold lists of texts by name")
     return problems or _contradictions(row)
 
 
@@ -227,9 +251,12 @@ def _contradictions(row: Mapping[str, Any]) -> list[str]:
     problems: list[str] = []
     if row.get("answerable") is True and not row.get("answers"):
         problems.append("is answerable but has no answers")
-    evidence = [key for key in ("answers", "oracle_ids", "oracle_pages") if row.get(key)]
+    told = ("answers", "reference", "oracle_ids", "oracle_pages")
+    evidence = [key for key in told if row.get(key)]
     if row.get("answerable") is False and evidence:
         problems.append(f"is not answerable but has {' and '.join(evidence)}")
+    if row.get("all_oracles") and (row.get("oracle_pages") or not row.get("oracle_ids")):
+        problems.append("'all_oracles' needs 'oracle_ids', and no 'oracle_pages'")
     documents = [document["id"] for document in row.get("documents") or []]
     if repeated := _repeated(documents):
         problems.append(f"document id {repeated[0]!r} is used twice")

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfta.evaluation.questions import (
-    read_questions,
-)
+from sfta.evaluation.questions import questions_of_rows, read_questions
 from sfta_edge.errors import ConfigError
 
 GOOD = {"id": "q1", "question": "How much?", "answers": ["7 bar"], "answerable": True}
@@ -31,6 +29,26 @@ def test_a_file_is_read_in_its_order_and_blank_lines_are_skipped(tmp_path):
 def test_a_line_separator_inside_a_text_does_not_end_the_row(tmp_path):
     row = json.dumps({**GOOD, "question": "one\u2028two"}, ensure_ascii=False)
     assert read_questions(written(tmp_path, row))[0].question == "one\u2028two"
+
+
+def test_a_long_reference_and_the_need_of_all_oracles_are_read(tmp_path):
+    both = {**GOOD, "oracle_ids": ["c1", "c2"], "all_oracles": True}
+    plain, told = read_questions(
+        written(tmp_path, GOOD, {**both, "id": "q2", "reference": "It runs at 7 bar."})
+    )
+    assert (plain.all_oracles, plain.reference, plain.references) == (False, "", ("7 bar",))
+    assert told.all_oracles
+    assert told.references == ("7 bar", "It runs at 7 bar.")
+
+
+def test_a_row_that_quotes_two_chunks_needs_both(tmp_path):
+    row = {"id": "r", "question": "Which?", "kind": "multi_chunk", "answer": "7 bar"}
+    quotes = [{"chunk_id": "c1"}, {"chunk_id": "c2"}, {"chunk_id": "c1"}]
+    both, one = (
+        questions_of_rows([{**row, "quotes": some}])[0] for some in (quotes, quotes[::2])
+    )
+    assert (both.oracle_ids, both.all_oracles) == (("c1", "c2"), True)
+    assert (one.oracle_ids, one.all_oracles) == (("c1",), False)
 
 
 def test_keys_of_the_files_own_are_left_alone(tmp_path):
@@ -63,6 +81,21 @@ def test_keys_of_the_files_own_are_left_alone(tmp_path):
         ({"oracle_pages": ["a.pdf"]}, "'oracle_pages' must be"),
         ({"documents": [{"id": "d"}]}, "'documents' must be"),
         ({"kind": 3}, "'kind' must be a text"),
+        ({"reference": ["x"]}, "'reference' must be a text"),
+        ({"all_oracles": "yes"}, "'all_oracles' must be true or false"),
+        ({"all_oracles": True}, "'all_oracles' needs 'oracle_ids'"),
+        (
+            {
+                "all_oracles": True,
+                "oracle_ids": ["c"],
+                "oracle_pages": [{"document": "a", "page": 1}],
+            },
+            "'all_oracles' needs 'oracle_ids', and no 'oracle_pages'",
+        ),
+        (
+            {"answerable": False, "answers": [], "reference": "No."},
+            "is not answerable but has reference",
+        ),
         (
             {"documents": [{"id": "d", "title": "", "text": "t"}] * 2},
             "document id 'd' is used twice",
@@ -136,7 +169,17 @@ def test_deeply_nested_json_is_a_problem_and_no_crash(tmp_path):
             | st.dictionaries(
                 st.sampled_from(
                     sorted(
-                        {*GOOD, "documents", "oracle_ids", "oracle_pages", "kind", "group", "x"}
+                        {
+                            *GOOD,
+                            "documents",
+                            "oracle_ids",
+                            "oracle_pages",
+                            "all_oracles",
+                            "kind",
+                            "group",
+                            "reference",
+                            "x",
+                        }
                     )
                 ),
                 inner,

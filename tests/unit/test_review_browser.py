@@ -1,24 +1,29 @@
 """The review page in a real browser: keys, filters, marks, and the file it saves."""
 
 import json
-import shutil
-import time
 
 import pytest
 
+from opened_pages import (
+    MARKS,
+    browser_window,
+    choose,
+    fresh,
+    loaded,
+    press,
+    saved,
+    sticks_out,
+    text,
+    texts,
+    until,
+    visit,
+)
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.rejections import parse_rejections
 from sfta.raft.review.page import REASONS, review_page
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (BROWSER and DRIVER), reason="no chromium with chromedriver on this system"
-    ),
-]
+pytestmark = MARKS
 ATTACK = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
 )
@@ -63,78 +68,16 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    downloads = tmp_path_factory.mktemp("downloads")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    # The driver misses the end of loading on a busy machine; `visit` waits for what it needs.
-    options.page_load_strategy = "none"
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--window-size=1280,900",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.downloads = downloads
-    yield driver
-    driver.quit()
+    folders = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("profile")
+    with browser_window(*folders) as driver:
+        yield driver
 
 
 @pytest.fixture
 def opened(window, page):
-    """The page as a person finds it who has rejected nothing yet."""
-    visit(window, page)
-    window.execute_script("localStorage.clear(); state.saved = true;")
-    visit(window, page)
-    yield window
-    window.execute_script("state.saved = true;")
-    assert [line for line in window.get_log("browser") if line["level"] == "SEVERE"] == []
-
-
-def visit(window, page):
-    """Open the page and wait until its rows are drawn; what was open before has no part in it."""
-    window.execute_script("window.before = true;")
-    window.get(page.as_uri())
-    drawn = "return !window.before && document.querySelector('#list li') && true"
-    assert until(lambda: window.execute_script(drawn) and texts(window, "mark b"))
-
-
-def text(window, selector):
-    return window.execute_script(
-        "return document.querySelector(arguments[0])?.textContent", selector
-    )
-
-
-def texts(window, selector):
-    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)"
-    return window.execute_script(script, selector)
-
-
-def press(window, keys):
-    window.switch_to.active_element.send_keys(keys)
-
-
-def choose(window, name, value):
-    window.execute_script(
-        "const s = document.getElementById(arguments[0]); s.value = arguments[1];"
-        "s.dispatchEvent(new Event('change'));", name, value,
-    )  # fmt: skip
-
-
-def until(condition):
-    for _ in range(600):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+    with fresh(window, page) as shown:
+        assert until(lambda: texts(shown, "mark b"))
+        yield shown
 
 
 def test_a_document_cannot_become_markup(opened):
@@ -180,12 +123,8 @@ def test_rows_that_filters_turned_away_are_shown_with_their_reason(opened):
     assert text(opened, ".flag") == "Rejected by hand: old"
 
 
-def saved(window):
-    for path in window.downloads.iterdir():
-        path.unlink()
-    window.execute_script("document.getElementById('save').click()")
-    path = window.downloads / "rejections.jsonl"
-    assert until(path.exists)
+def saved_rejections(window):
+    path = saved(window, "rejections.jsonl")
     found, problems = parse_rejections(path.read_text("utf-8"))
     assert problems == []
     return {one.id: one for one in found}
@@ -197,7 +136,7 @@ def test_r_rejects_with_a_reason_and_the_file_is_one_that_generate_reads(opened)
     press(opened, "r")
     press(opened, "3")
     assert text(opened, "#said") == f"2 rows rejected: {REASONS[2]}."
-    found = saved(opened)
+    found = saved_rejections(opened)
     assert set(found) == {"r00002", "r00003", f"r{COUNT + 2}"}
     assert found["r00002"].reason == REASONS[2]
     assert found["r00002"].question == "How heavy is the pump number 1?"
@@ -215,7 +154,7 @@ def test_a_reason_can_be_written_and_a_row_taken_back(opened):
     assert text(opened, ".flag") == "Rejected by hand: too j r 1 easy"
     press(opened, "r")
     assert text(opened, "#said") == "Row taken back."
-    assert set(saved(opened)) == {f"r{COUNT + 2}"}
+    assert set(saved_rejections(opened)) == {f"r{COUNT + 2}"}
 
 
 def test_what_was_not_saved_is_back_when_the_page_is_opened_again(opened, page):
@@ -241,14 +180,8 @@ def test_a_saved_file_can_be_opened_again(opened, tmp_path):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out_at_the_side(opened, width):
-    opened.set_window_size(width, 844)
-    wide = opened.execute_script("return document.documentElement.scrollWidth - innerWidth")
-    opened.set_window_size(1280, 900)
-    assert wide <= 0
+    assert sticks_out(opened, width) == 0
 
 
 def test_the_page_asks_nothing_of_any_server(opened):
-    loaded = opened.execute_script(
-        "return performance.getEntriesByType('resource').map((entry) => entry.name)"
-    )
-    assert loaded == []
+    assert loaded(opened) == []

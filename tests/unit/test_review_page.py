@@ -1,27 +1,22 @@
 """The review page: everything inside, nothing foreign becomes markup, places are right."""
 
-import base64
-import hashlib
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from read_html import (
+    ATTACKS,
+    Reader,
+    assert_loads_nothing,
+    assert_policy_names_digests,
+    data_of,
+)
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.rejections import parse_rejections, sort_out
 from sfta.raft.review.page import review_data, review_page
-
-ATTACKS = [
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "<!--<script>",
-    "]]>\u2028",
-    "{{ 7 * 7 }}",
-]
 
 
 def chunk(name="c1", text="The pump weighs 3 kg.", title="Manual"):
@@ -47,54 +42,12 @@ def page(rows, rejected=(), chunks=None, **options):
     return review_page("pumps", "0" * 64, rows, rejected, chunks or {"c1": chunk()}, **options)
 
 
-class Reader(HTMLParser):
-    """Every tag with its attributes, and the text of scripts and styles."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.blocks, self._open = [], [], False
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._open = tag in ("script", "style")
-        if self._open:
-            self.blocks.append((tag, dict(attrs), ""))
-
-    def handle_endtag(self, tag):
-        self._open = False
-
-    def handle_data(self, data):
-        if self._open:
-            tag, attrs, text = self.blocks[-1]
-            self.blocks[-1] = (tag, attrs, text + data)
-
-
-def data_of(text):
-    (block,) = [t for _, attrs, t in Reader(text).blocks if attrs.get("id") == "data"]
-    return json.loads(block)
-
-
 def test_the_page_loads_nothing_from_outside():
-    text = page([row()])
-    for tag, attrs in Reader(text).tags:
-        assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form")
-        assert not {"src", "srcset", "style", "onclick", "onload"} & set(attrs), tag
-        assert attrs.get("href", "#").startswith("#")
-    assert "@import" not in text
-    assert "url(" not in text
+    assert_loads_nothing(page([row()]))
 
 
 def test_the_policy_names_the_digests_of_the_pages_own_script_and_style():
-    reader = Reader(page([row()]))
-    (policy,) = [a["content"] for tag, a in reader.tags
-                 if a.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
-    assert policy.startswith("default-src 'none'; ")
-    assert "unsafe" not in policy
-    for tag, attrs, text in reader.blocks:
-        if attrs.get("id") != "data":
-            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-            assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert_policy_names_digests(page([row()]))
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

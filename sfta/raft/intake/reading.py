@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sfta.core.columns import Columns
 from sfta.core.problems import problem_list
 from sfta.core.records import FileRecord
 from sfta.raft.config import PromptConfig
@@ -126,7 +127,7 @@ def recognise(
 
 def _columns(
     records: Sequence[FileRecord], known: str, reading: Reading
-) -> tuple[columns.Columns | None, list[str]]:
+) -> tuple[Columns | None, list[str]]:
     if known != COLUMNS:
         return None, []
     first = next((r.value for r in records if isinstance(r.value, dict)), None)
@@ -137,7 +138,7 @@ def _read(
     record: FileRecord,
     known: str,
     reading: Reading,
-    table: columns.Columns | None,
+    table: Columns | None,
     problems: list[str],
 ) -> list[Exchange]:
     if record.problem or not isinstance(record.value, dict):

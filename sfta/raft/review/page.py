@@ -1,27 +1,15 @@
-"""One HTML file with every row of a dataset: it needs nothing else and sends nothing.
+"""One HTML file with every row of a dataset, on which a person turns some away."""
 
-Questions, answers and document texts are foreign. They stand in a block of JSON in which no
-``<`` is left, and the script sets them as text only. A content security policy names the
-digests of the page's own script and style and forbids everything else, requests included.
-"""
-
-import base64
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
-from markupsafe import Markup
-
+from sfta.core.page.rendering import render
 from sfta.raft.corpus import CorpusChunk
 from sfta.raft.rejections import BY_HAND
 from sfta_edge.citation import find_quote
 
 Row = Mapping[str, Any]
 Chunks = Mapping[str, CorpusChunk]
-_SCRIPTS = ("rejections.js", "rows.js")  # functions first, then what runs
 REASONS = (
     "the question is unclear",
     "the question cannot be answered",
@@ -56,18 +44,15 @@ def review_page(
     data = review_data(rows, rejected, chunks)
     data |= {"name": name, "digest": digest, "reasons": REASONS, "key": key}
     data["mine"] = {**data["mine"], **(earlier or {})}
-    script, style = "".join(map(_own, _SCRIPTS)), _own("review.css")
-    environment = Environment(
-        loader=BaseLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.from_string(_own("review.html.j2")).render(
+    data["none"] = "no row"
+    return render(
+        "sfta.raft.review",
+        template="review.html.j2",
+        scripts=("rejections.js", "rows.js"),  # functions first, then what runs
+        styles=("review.css",),
+        data=data,
         name=name,
         count=len(rows),
-        script=Markup(script),  # noqa: S704 our own file
-        style=Markup(style),  # noqa: S704 our own file
-        script_digest=_csp_digest(script),
-        style_digest=_csp_digest(style),
-        data=Markup(_embedded(data)),  # noqa: S704 no character of it can end the block
     )
 
 
@@ -133,19 +118,3 @@ def _marks(row: Row, chunks: Chunks, places: Mapping[str, int]) -> Iterable[list
 
 def _utf16(text: str, place: int) -> int:
     return len(text[:place].encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _embedded(data: object) -> str:
-    """JSON in which no character can end the block it stands in."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
-
-
-def _own(name: str) -> str:
-    return files("sfta.raft.review").joinpath(name).read_text("utf-8")
-
-
-def _csp_digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -39,8 +39,6 @@ function changed(text) {
   say(text);
 }
 
-function say(text) { find("said").textContent = text; }
-
 function lines() {
   return [...state.mine].sort().map(([id, reason]) => {
     const row = byId.get(id);
@@ -49,13 +47,9 @@ function lines() {
 }
 
 function save() {
-  const link = element("a");
-  link.href = URL.createObjectURL(new Blob(lines(), { type: "application/x-ndjson" }));
-  link.download = "rejections.jsonl";
-  link.click();
-  URL.revokeObjectURL(link.href);
+  download("rejections.jsonl", lines());
   state.saved = true;
-  try { localStorage.removeItem(stored); } catch { /* same */ }
+  store(key, null);
   say(`Saved. Name the file in the recipe: ${data.key}.`);
 }
 

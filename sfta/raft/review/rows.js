@@ -1,60 +1,29 @@
-// Shows rows page by page. What a person rejects is in rejections.js, which stands before this.
-// Text of rows and documents is only ever set as text, never as markup.
+// Shows rows. The list is in page.js and what a person rejects in rejections.js, before this.
 "use strict";
-const PER_PAGE = 50;
-const find = (name) => document.getElementById(name);
-const data = JSON.parse(find("data").textContent);
 const rows = data.rows;
 const byId = new Map(rows.map((row) => [row.id, row]));
-const stored = `sfta-review-${data.digest}`;
-const state = { shown: [], at: 0, page: 0, mine: new Map(Object.entries(data.mine)), saved: true };
-
-function element(tag, text = "", className = "") {
-  const made = document.createElement(tag);
-  if (text) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
+const key = `sfta-review-${data.digest}`;
+state.mine = new Map(Object.entries(data.mine));
 
 function restore() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(stored));
-    if (!kept) return;
-    state.mine = new Map(Object.entries(kept));
-    state.saved = false;
-    say("Rejections that were not saved are back.");
-  } catch { /* a browser that keeps nothing still shows the page */ }
+  const kept = stored(key);
+  if (!kept) return;
+  state.mine = new Map(Object.entries(kept));
+  state.saved = false;
+  say("Rejections that were not saved are back.");
 }
 
 function keep() {
   state.saved = false;
-  try {
-    localStorage.setItem(stored, JSON.stringify(Object.fromEntries(state.mine)));
-  } catch { /* same */ }
-}
-
-function options(select, first, counts) {
-  const chosen = select.value;
-  select.replaceChildren(...[["", first], ...counts].map(([value, label]) => {
-    const option = element("option", label);
-    option.value = value;
-    return option;
-  }));
-  select.value = chosen;
-}
-
-function counted(key, among) {
-  const counts = new Map();
-  for (const row of among) counts.set(row[key], (counts.get(row[key]) ?? 0) + 1);
-  return [...counts].sort().map(([name, count]) => [name, `${name} (${count})`]);
+  store(key, Object.fromEntries(state.mine));
 }
 
 function fillFilters() {
   const accepted = rows.filter((row) => !row.reason);
-  options(find("kind"), "all kinds", counted("kind", rows));
-  options(find("split"), "all splits", counted("split", rows));
+  options(find("kind"), "all kinds", counted(rows.map((row) => row.kind)));
+  options(find("split"), "all splits", counted(rows.map((row) => row.split)));
   const mine = ["mine", `rejected by hand (${state.mine.size})`];
-  const reasons = counted("reason", rows.filter((row) => row.reason));
+  const reasons = counted(rows.map((row) => row.reason).filter(Boolean));
   const filtered = reasons.map(([name, label]) => [`why ${name}`, label]);
   options(find("reason"), `accepted rows (${accepted.length})`, [mine, ...filtered, ["every", "everything"]]);
   find("counts").textContent = `${accepted.length} rows, ${state.mine.size} rejected by hand`;
@@ -81,40 +50,16 @@ function filter() {
   const current = state.shown[state.at];
   const wanted = {
     kind: find("kind").value, split: find("split").value, reason: find("reason").value,
-    words: find("search").value.toLowerCase().split(/\s+/).filter(Boolean),
+    words: searched(),
   };
   state.shown = rows.filter((row) => fits(row, wanted));
   show(Math.max(0, state.shown.indexOf(current)));
 }
 
-function show(at) {
-  state.at = Math.min(Math.max(0, at), Math.max(0, state.shown.length - 1));
-  state.page = Math.floor(state.at / PER_PAGE);
-  drawList();
-  drawRow();
-}
-
-function drawList() {
-  const start = state.page * PER_PAGE;
-  const page = state.shown.slice(start, start + PER_PAGE);
-  find("list").replaceChildren(...page.map((row, offset) => {
-    const item = element("li");
-    const button = element("button");
-    button.type = "button";
-    const why = state.mine.get(row.id) ?? row.reason;
-    const below = why ? element("small", why, "why") : element("small", `${row.kind}, ${row.split}`);
-    button.append(element("span", row.question), below);
-    button.classList.toggle("gone", state.mine.has(row.id));
-    button.setAttribute("aria-current", String(start + offset === state.at));
-    button.addEventListener("click", () => show(start + offset));
-    item.append(button);
-    return item;
-  }));
-  find("list").querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
-  const total = state.shown.length;
-  find("place").textContent = total ? `${start + 1} to ${start + page.length} of ${total}` : "no row";
-  find("back").disabled = start === 0;
-  find("more").disabled = start + PER_PAGE >= total;
+function listed(row) {
+  const mine = state.mine.get(row.id);
+  const below = `${row.kind}, ${row.split}`;
+  return { title: row.question, below, why: mine ?? row.reason, gone: mine !== undefined };
 }
 
 function drawRow() {
@@ -126,8 +71,6 @@ function drawRow() {
   button.disabled = !row || Boolean(row.reason);
   button.firstChild.textContent = gone ? "Take back" : "Reject";
   button.classList.toggle("back", Boolean(gone));
-  find("previous").disabled = state.at === 0;
-  find("next").disabled = state.at + 1 >= state.shown.length;
 }
 
 function describe(row) {
@@ -194,16 +137,7 @@ function onKey(event) {
   event.preventDefault();
 }
 
-let waiting = 0;
-find("search").addEventListener("input", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(filter, 120);
-});
-for (const name of ["kind", "split", "reason"]) find(name).addEventListener("change", filter);
-find("previous").addEventListener("click", () => show(state.at - 1));
-find("next").addEventListener("click", () => show(state.at + 1));
-find("back").addEventListener("click", () => show((state.page - 1) * PER_PAGE));
-find("more").addEventListener("click", () => show((state.page + 1) * PER_PAGE));
+listen(["kind", "split", "reason"]);
 find("reject").addEventListener("click", askWhy);
 find("cancel").addEventListener("click", () => find("why").close());
 find("confirm").addEventListener("click", confirmOther);
@@ -213,7 +147,6 @@ find("open").addEventListener("change", (event) => {
   event.target.value = "";
 });
 document.addEventListener("keydown", onKey);
-window.addEventListener("beforeunload", (event) => { if (!state.saved) event.preventDefault(); });
 find("reasons").append(...data.reasons.map((reason, number) => {
   const button = element("button", "", "plain");
   button.type = "button";

@@ -1,0 +1,1 @@
+"""One HTML file that shows records: what the pages of all layers share."""

@@ -1,0 +1,1 @@
+"""Question sets in published formats, and tables, become benchmark files."""

@@ -1,0 +1,1 @@
+"""The page on which a person reads and edits the questions of a benchmark file."""
