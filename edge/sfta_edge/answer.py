@@ -40,6 +40,7 @@ __all__ = [
     "Citation",
     "answer_from_chunks",
     "answer_many",
+    "stream_from_chunks",
 ]
 
 
@@ -96,6 +97,21 @@ def answer_from_chunks(
         ConfigError: there is no embedder to ask.
     """
     settings = settings or AnswerSettings()
+    return drain(
+        stream_from_chunks(engine, contract, chunks, question, settings, similar=similar)
+    )
+
+
+def stream_from_chunks(
+    engine: StreamingEngine,
+    contract: PromptContract,
+    chunks: Sequence[CitableChunk],
+    question: str,
+    settings: AnswerSettings,
+    *,
+    similar: Similar | None = None,
+) -> Generator[str, None, Answer]:
+    """As `answer_from_chunks`, yielding the completion as it is written."""
     request = make_request(engine, contract, chunks, question, settings)
     limits = Limits(
         settings.max_tokens,
@@ -103,7 +119,8 @@ def answer_from_chunks(
         first_token_bias=request.bias,
     )
     asked = Quoting(contract, request.prompt, request.chunks, question, settings, similar)
-    return _answer(request, drain(_written(engine, asked, limits)), contract)
+    generation = yield from _written(engine, asked, limits)
+    return _answer(request, generation, contract)
 
 
 def weigh_quotes(

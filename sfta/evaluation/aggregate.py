@@ -102,6 +102,12 @@ METRICS: tuple[Metric, ...] = (
         *_share("contains", "answerable"),
     ),
     Metric(
+        "rouge_l",
+        "ROUGE-L",
+        "answerable questions; longest common run of words, gaps allowed, with the best reference",
+        *_share("rouge", "answerable"),
+    ),
+    Metric(
         "overall_f1",
         "Overall F1 (SQuAD 2.0)",
         "all questions; a right refusal of an unanswerable question counts 1",
@@ -112,6 +118,12 @@ METRICS: tuple[Metric, ...] = (
         "Token F1, answer in context",
         "questions whose oracle chunk was in the context",
         *_share("f1_held", "held"),
+    ),
+    Metric(
+        "token_f1_in_form",
+        "Token F1, in the answer form",
+        "answerable questions; an answer without its marker counts 0",
+        *_share("f1_formed", "answerable"),
     ),
     Metric(
         "refusal_f1",
@@ -192,7 +204,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "citation_recall",
         "Citation recall",
-        "questions with an oracle chunk in the context, of which one is cited",
+        "where the context holds the answer: cited, of the oracle chunks that the answer needs",
         *_share("citable_hit", "citable"),
     ),
     Metric(

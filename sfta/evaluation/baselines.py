@@ -31,12 +31,17 @@ def _top_chunk(case: Case, contract: PromptContract) -> str:
     return contract.completion([], " ".join(case.retrieved[0].text.split()))
 
 
+def _yes(_: Case, contract: PromptContract) -> str:
+    return contract.completion([], "Yes")
+
+
 BASELINES: Mapping[str, Baseline] = {
     baseline.key: baseline
     for baseline in (
         Baseline("refuse_all", "refusing every question", _refuse),
         Baseline("echo_question", "repeating the question", _echo),
         Baseline("top_chunk", "copying the first retrieved chunk", _top_chunk),
+        Baseline("always_yes", "answering yes to every question", _yes),
     )
 }
 

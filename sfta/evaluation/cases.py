@@ -82,14 +82,16 @@ def given_chunk(document: GivenDocument) -> Chunk:
 
 
 def answer_in(case: Case, context: Sequence[Chunk]) -> bool:
-    """Whether a context holds the answer: an oracle chunk is in it.
+    """Whether a context holds the answer: an oracle chunk is in it, or all that are needed.
 
     Where no oracle is known, a chunk that contains an accepted answer counts as one.
     """
     if not case.question.answerable:
         return False
     if case.oracle.ids:
-        return any(chunk.id in case.oracle.ids for chunk in context)
+        found = {chunk.id for chunk in context}.intersection(case.oracle.ids)
+        needed = len(case.oracle.ids) if case.question.all_oracles else 1
+        return len(found) >= needed
     return any(contains(chunk.text, case.question.answers) for chunk in context)
 
 

@@ -1,6 +1,10 @@
 """What limits the numbers of a report, in sentences."""
 
+from collections.abc import Sequence
+
+from sfta.evaluation.cases import Case, answer_in
 from sfta.evaluation.clusters import FEW_CLUSTERS, Clusters
+from sfta.evaluation.metrics import contains, normalise_answer, terms
 from sfta.evaluation.outcome import Evaluation
 from sfta.evaluation.statistics import FEW_QUESTIONS
 
@@ -36,7 +40,37 @@ def warnings(evaluation: Evaluation, clusters: Clusters) -> list[str]:
         found.append(
             f"{len(evaluation.leakage.matches)} test questions stand in the training data."
         )
-    return found + _arm_warnings(evaluation)
+    return found + _answer_warnings(cases) + _arm_warnings(evaluation)
+
+
+def _answer_warnings(cases: Sequence[Case]) -> list[str]:
+    asked = [case for case in cases if case.question.answerable]
+    unspelt = sum(not any(map(normalise_answer, case.question.answers)) for case in asked)
+    beside = sum(_stands_beside(case) for case in asked)
+    found = []
+    if unspelt:
+        found.append(
+            f"{unspelt} questions accept only articles and punctuation, of which exact match and "
+            "token F1 keep nothing; reword these answers."
+        )
+    if beside:
+        found.append(
+            f"For {beside} questions retrieval missed the oracle but found an accepted answer in "
+            "another chunk: whoever answers counts as unsupported. Name all oracles."
+        )
+    return found
+
+
+def _stands_beside(case: Case) -> bool:
+    """Whether the words of the answer stand in a chunk that is not known to hold it.
+
+    A single word says little: "yes" or a number stands in many chunks.
+    """
+    if not case.oracle.ids or answer_in(case, case.retrieved):
+        return False
+    telling = [answer for answer in case.question.answers if len(terms(answer)) > 1]
+    others = (c for c in case.retrieved if c.id not in case.oracle.ids)
+    return any(contains(chunk.text, telling) for chunk in others)
 
 
 def _arm_warnings(evaluation: Evaluation) -> list[str]:
@@ -50,4 +84,5 @@ def _arm_warnings(evaluation: Evaluation) -> list[str]:
             found.append(
                 f"{result.arm.label}: for {cut} questions not all chunks fit into the context."
             )
+        found += [f"{result.arm.label}: {remark}" for remark in result.remarks]
     return found

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sfta.evaluation.cases import Case, answer_in
-from sfta.evaluation.metrics import contains, exact_match, looks_like_refusal, token_f1
-from sfta_edge.citation import Quote, find_quote, parse_answer
+from sfta.evaluation.metrics import (
+    contains,
+    exact_match,
+    looks_like_refusal,
+    rouge_l,
+    token_f1,
+)
+from sfta_edge.citation import ParsedAnswer, Quote, find_quote, parse_answer
 from sfta_edge.prompt import PromptContract
 from sfta_edge.retriever import Chunk
 
@@ -20,9 +26,13 @@ class Tally:
     held: float
     """The answer is in the context that this arm was given."""
     f1: float
-    """Token F1, if answerable. A refusal gets 0."""
+    """Token F1, if answerable. A refusal gets 0 here and in all that follows."""
+    f1_formed: float
+    """The same, if the final answer stands behind its marker."""
     exact: float
     contains: float
+    rouge: float
+    """ROUGE-L with the accepted answers and the long reference."""
     overall: float
     """As SQuAD 2.0: token F1 if answerable, else 1 for a refusal and 0 for an answer."""
     f1_held: float
@@ -41,9 +51,9 @@ class Tally:
     """Chunks quoted, where an oracle chunk is known."""
     cited_oracle: float
     citable: float
-    """A known oracle chunk is in the context."""
+    """Oracle chunks that an answer from this context has to quote: one, or all it needs."""
     citable_hit: float
-    """Of these, with an oracle chunk quoted."""
+    """Of these, quoted."""
     ill_formed: float
     """Neither the marked final answer nor the refusal sentence alone."""
     truncated: float
@@ -102,8 +112,9 @@ def judge(
         refused_exactly=float(parsed.refused),
         ill_formed=float(not parsed.well_formed),
         truncated=float(truncated),
-        **_answer_columns(case, context, "" if refused else parsed.answer, refused=refused),
-        contains=contains(completion, case.question.answers),
+        held=float(answer_in(case, context)),
+        refused_held=float(refused and answer_in(case, context)),
+        **_answer_columns(case, context, completion, None if refused else parsed),
         **_quote_columns(case, context, quotes),
         supported=float(not refused and bool(quotes) and all(q.valid for q in quotes)),
     )
@@ -111,18 +122,26 @@ def judge(
 
 
 def _answer_columns(
-    case: Case, context: Sequence[Chunk], answer: str, *, refused: bool
+    case: Case, context: Sequence[Chunk], completion: str, said: ParsedAnswer | None
 ) -> dict[str, float]:
-    """How right the answer is; without accepted answers all overlaps are 0."""
-    answers, held = case.question.answers, answer_in(case, context)
-    f1 = token_f1(answer, answers)
+    """How right the answer is; None stands for a refusal.
+
+    A refusal is never right by its words: "there is no information" does not answer "no".
+    """
+    question = case.question
+    if said is None or not question.answerable:
+        names = ("f1", "f1_formed", "exact", "contains", "rouge", "overall", "f1_held")
+        zeros = dict.fromkeys(names, 0.0)
+        return {**zeros, "overall": float(said is None and not question.answerable)}
+    f1 = token_f1(said.answer, question.answers)
     return {
-        "held": float(held),
         "f1": f1,
-        "exact": exact_match(answer, answers),
-        "overall": f1 if case.question.answerable else float(refused),
-        "f1_held": f1 if held else 0.0,
-        "refused_held": float(refused and held),
+        "f1_formed": f1 if said.well_formed else 0.0,
+        "exact": exact_match(said.answer, question.answers),
+        "contains": contains(completion, question.answers),
+        "rouge": rouge_l(said.answer, question.references),
+        "overall": f1,
+        "f1_held": f1 if answer_in(case, context) else 0.0,
     }
 
 
@@ -134,14 +153,15 @@ def _quote_columns(
     cited = {quote.chunk_id for quote in quotes if quote.chunk_id}
     misnumbered = {quote.number for quote in quotes if not quote.chunk_id}
     right = cited.intersection(case.oracle.ids)
-    citable = known and answer_in(case, context)
+    needed = len(case.oracle.ids) if case.question.all_oracles else 1
+    citable = needed if known and answer_in(case, context) else 0
     return {
         "quotes": float(len(quotes)),
         "quotes_valid": float(sum(quote.valid for quote in quotes)),
         "cited": float(len(cited) + len(misnumbered)) if known else 0.0,
         "cited_oracle": float(len(right)),
         "citable": float(citable),
-        "citable_hit": float(citable and bool(right)),
+        "citable_hit": float(min(citable, len(right))),
     }
 
 

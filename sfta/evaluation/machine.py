@@ -34,6 +34,23 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return platform.processor() or platform.machine()
 
 
+def resident_bytes(status: Path = Path("/proc/self/status")) -> int:
+    """Memory that this process holds now, mapped model files included; 0 if it cannot be told.
+
+    The most it ever held says nothing of one arm: it cannot be reset without being root, and
+    whatever was loaded before stays in it.
+    """
+    try:
+        lines = status.read_text("ascii", errors="replace").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key == "VmRSS":
+            return int(value.split()[0]) * 1024
+    return 0
+
+
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -1,8 +1,10 @@
 """Comparing one output with what is known about its question. Pure functions.
 
-Exact match and token F1 follow the official SQuAD 2.0 script (Rajpurkar et al., 2018), with one
-addition that leaves English alone: a Chinese or Japanese character is a token of its own.
-That script deletes punctuation, so to it ``7.5`` is ``75``; `contains` keeps numbers apart.
+Exact match and token F1 are those of the official SQuAD 2.0 script (Rajpurkar et al., 2018), with
+one addition that leaves English alone: a Chinese or Japanese character is a token of its own.
+That script deletes punctuation, so to it ``7.5`` is ``75``; `contains` keeps numbers apart. It
+also drops accepted answers of which nothing is left, and takes what is left without any as a
+question that has no answer: the empty prediction is then the right one.
 """
 
 import re
@@ -54,12 +56,23 @@ def normalise_answer(text: str) -> str:
 
 def exact_match(prediction: str, answers: Sequence[str]) -> float:
     """1.0 if the prediction is one of the answers, normalised; else 0.0."""
-    return float(normalise_answer(prediction) in {normalise_answer(a) for a in answers})
+    return float(normalise_answer(prediction).split() in _accepted(answers))
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
     """Harmonic mean of token precision and recall, the best over the accepted answers."""
-    return max((_token_f1(prediction, answer) for answer in answers), default=0.0)
+    predicted = normalise_answer(prediction).split()
+    return max(_token_f1(predicted, accepted) for accepted in _accepted(answers))
+
+
+def rouge_l(prediction: str, references: Sequence[str]) -> float:
+    """ROUGE-L (Lin, 2004): the longest common subsequence of tokens, the best over references.
+
+    Precision and recall count alike (beta = 1). Tokens are those of token F1, so that the two
+    differ in one thing: here the order of the words counts.
+    """
+    predicted = normalise_answer(prediction).split()
+    return max(_rouge_l(predicted, reference) for reference in _accepted(references))
 
 
 def contains(text: str, answers: Sequence[str]) -> float:
@@ -118,13 +131,38 @@ def ndcg_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:
     return gain / best
 
 
-def _token_f1(prediction: str, answer: str) -> float:
-    predicted, accepted = normalise_answer(prediction).split(), normalise_answer(answer).split()
+def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence, in bits side by side (Hyyro, 2004)."""
+    places: dict[str, int] = {}
+    for place, token in enumerate(one):
+        places[token] = places.get(token, 0) | 1 << place
+    whole = (1 << len(one)) - 1
+    row = whole
+    for token in other:
+        met = row & places.get(token, 0)
+        row = ((row + met) | (row - met)) & whole
+    return len(one) - row.bit_count()
+
+
+def _accepted(answers: Sequence[str]) -> list[list[str]]:
+    """Tokens of the answers that have any; if none has, the empty answer is the accepted one."""
+    spelled = (normalise_answer(answer).split() for answer in answers)
+    return [tokens for tokens in spelled if tokens] or [[]]
+
+
+def _token_f1(predicted: Sequence[str], accepted: Sequence[str]) -> float:
     if not predicted or not accepted:
         return float(predicted == accepted)
     shared = sum((Counter(predicted) & Counter(accepted)).values())
     # The two means of the definition, without the division that rounds.
     return 2 * shared / (len(predicted) + len(accepted))
+
+
+def _rouge_l(predicted: Sequence[str], reference: Sequence[str]) -> float:
+    if not predicted or not reference:
+        return float(predicted == reference)
+    shared = common_subsequence(predicted, reference)
+    return 2 * shared / (len(predicted) + len(reference))
 
 
 def _holds(words: Sequence[str], part: Sequence[str]) -> bool:

@@ -24,7 +24,8 @@ class Oracle:
     """What is known about where a question's answer stands."""
 
     ids: tuple[str, ...]
-    """Chunks that hold it. Any one of them is enough. Empty: none is known."""
+    """Chunks that hold it: any one of them is enough, unless the question needs all. Empty: none
+    is known."""
     group: str
     """What the question is drawn with in a resample, if documents are drawn."""
     page_group: str

@@ -2,24 +2,30 @@
 
 The bootstrap (Efron and Tibshirani, 1993; for paired systems Koehn, 2004) draws whole clusters
 with replacement and takes percentiles. One `Resampling` serves all arms, so differences are
-paired: in every resample both arms answer the same questions.
+paired: in every resample both arms answer the same questions. Of few clusters percentiles say
+too much: where all five agree, every resample does. There an exact sign test has to agree.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfta.evaluation.aggregate import Array, Metric, ratio, sums_of
+from sfta.evaluation.clusters import FEW_CLUSTERS
 
 CONFIDENCE = 0.95
 FEW_QUESTIONS = 100
 """Below this, the report warns."""
 _ROUNDING = 6  # the order of floating-point sums differs between processors in later digits
 _ROWS_PER_BLOCK = 512
+
+Figures = Callable[[Array], Mapping[str, Array]]
+"""From column sums of any shape, columns last, to figures by name; NaN where nothing counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,10 @@ class Estimate:
         """``[low, high]``."""
         return None if self.low is None or self.high is None else [self.low, self.high]
 
+    def facts(self) -> dict[str, Any]:
+        """For the report."""
+        return {"value": self.value, "interval": self.interval}
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -44,6 +54,8 @@ class Drawn:
     """(columns,), over all questions."""
     resampled: Array
     """(resamples, columns)."""
+    clusters: Array
+    """(clusters, columns)."""
 
 
 class Resampling:
@@ -65,7 +77,7 @@ class Resampling:
         by_cluster = np.zeros((self.clusters, table.shape[1]))
         np.add.at(by_cluster, self._place, table)
         drawn = [weights @ by_cluster for weights in self._weights]
-        return Drawn(table.sum(axis=0), np.concatenate(drawn))
+        return Drawn(table.sum(axis=0), np.concatenate(drawn), by_cluster)
 
     def _draw(self, name: str, count: int) -> NDArray[np.uint32]:
         """How often each cluster is drawn: (count, clusters)."""
@@ -86,12 +98,44 @@ def estimate(metric: Metric, arm: Drawn) -> Estimate:
 
 
 def difference(metric: Metric, one: Drawn, other: Drawn) -> Estimate:
-    """What `one` has more than `other`; both drawn by one `Resampling`, so paired."""
+    """What `one` has more than `other`; both drawn by one `Resampling`, so paired.
+
+    An interval that leaves out zero is stretched to it if fewer than `FEW_CLUSTERS` clusters
+    tell of the difference and an exact sign test over them does not show it.
+    """
     point = metric.formula(sums_of(one.point)) - metric.formula(sums_of(other.point))
     resampled = metric.formula(sums_of(one.resampled)) - metric.formula(
         sums_of(other.resampled)
     )
-    return summarise(float(point), resampled)
+    found = summarise(float(point), resampled)
+    first, second = sums_of(one.clusters), sums_of(other.clusters)
+    told = (metric.counted(first) > 0) | (metric.counted(second) > 0)
+    gaps = metric.formula(first) - metric.formula(second)
+    return _stretched(found, gaps, int(told.sum()))
+
+
+def _stretched(found: Estimate, gaps: Array, told: int) -> Estimate:
+    """The interval, to zero if `told` clusters are few and their differences do not agree."""
+    if found.low is None or found.high is None or told >= FEW_CLUSTERS:
+        return found
+    if _two_sided(int((gaps > 0).sum()), int((gaps < 0).sum())) < 1 - CONFIDENCE:
+        return found
+    return Estimate(found.value, min(found.low, 0.0), max(found.high, 0.0))
+
+
+def estimates(figures: Figures, arm: Drawn) -> dict[str, Estimate]:
+    """Figures of one arm over columns of its own."""
+    point, resampled = figures(arm.point), figures(arm.resampled)
+    return {name: summarise(float(point[name]), resampled[name]) for name in point}
+
+
+def contrast(figures: Figures, name: str, one: Drawn, other: Drawn) -> Estimate:
+    """What `one` has more than `other` of a figure; with few clusters as `difference` does it."""
+    point, resampled, gaps = (
+        figures(getattr(one, part))[name] - figures(getattr(other, part))[name]
+        for part in ("point", "resampled", "clusters")
+    )
+    return _stretched(summarise(float(point), resampled), gaps, int(np.isfinite(gaps).sum()))
 
 
 def mean_estimate(values: Sequence[float], resampling: Resampling, kept: Array) -> Estimate:
@@ -128,8 +172,14 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     pairs = list(zip(first, second, strict=True))
     only_first = sum(a and not b for a, b in pairs)
     only_second = sum(b and not a for a, b in pairs)
-    count, fewer = only_first + only_second, min(only_first, only_second)
+    return McNemar(
+        only_first, only_second, round(_two_sided(only_first, only_second), _ROUNDING)
+    )
+
+
+def _two_sided(one: int, other: int) -> float:
+    """How probable so unequal counts, or more unequal ones, are if both are as likely."""
+    count, fewer = one + other, min(one, other)
     tail: int = sum(comb(count, k) for k in range(fewer + 1))
     # Whole numbers until the end: 2.0 ** -count is zero for a large benchmark.
-    p_value = min(1.0, (2 * tail) / (1 << count))
-    return McNemar(only_first, only_second, round(p_value, _ROUNDING))
+    return min(1.0, (2 * tail) / (1 << count))

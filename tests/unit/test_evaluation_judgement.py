@@ -1,5 +1,6 @@
 """Every metric against a second implementation, made case by case from its definition."""
 
+import itertools
 import re
 import string
 from collections import Counter
@@ -10,27 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judged_arms import CONTRACT, REFUSAL
-from judged_cases import CHUNKS, TEXTS
+from judged_cases import TEXTS, make_case
 from sfta.evaluation.aggregate import BY_KEY, columns, sums_of
 from sfta.evaluation.baselines import BASELINES, judge_baseline
-from sfta.evaluation.cases import Case
 from sfta.evaluation.judgement import Tally, judge
-from sfta.evaluation.oracles import Oracle
-from sfta.evaluation.questions import Question
-
-
-def make_case(identifier, *, oracle, context, answers=("7.5 bar",)):
-    """A question whose oracle is one of the chunks, or which has no answer at all."""
-    given_chunks = tuple(CHUNKS[number] for number in context)
-    question = Question(
-        identifier,
-        "At what pressure?",
-        () if oracle is None else tuple(answers),
-        oracle is not None,
-    )
-    known = Oracle(() if oracle is None else (CHUNKS[oracle].id,), identifier, identifier)
-    return Case(question, known, given_chunks, given_chunks, given_chunks)
-
 
 quote_lines = st.tuples(
     st.integers(0, 5), st.sampled_from([*TEXTS, "pump runs", "invented", "7.5 bar"])
@@ -98,6 +82,17 @@ def f1(row):
     return 2 * both / (len(said) + len(right)) if said else 0.0
 
 
+def rouge(row):
+    said, right = words(row["answer"]), words("7.5 bar")
+    shared = max(
+        len(some)
+        for size in range(len(right) + 1)
+        for some in itertools.combinations(right, size)
+        if all(word in said for word in some) and sorted(some, key=said.index) == list(some)
+    )
+    return 2 * shared / (len(said) + len(right)) if said else 0.0
+
+
 def share(rows, part, whole=lambda row: True):
     counted = [row for row in rows if whole(row)]
     return sum(map(part, counted)) / len(counted) if counted else None
@@ -136,7 +131,11 @@ def expected(rows):
         "exact_match": share(
             rows, lambda r: words(r["answer"]) == words("7.5 bar"), answerable
         ),
-        "contains": share(rows, lambda r: "7.5 bar" in r["text"], answerable),
+        "contains": share(
+            rows, lambda r: "7.5 bar" in r["text"] and not r["refused"], answerable
+        ),
+        "rouge_l": share(rows, rouge, answerable),
+        "token_f1_in_form": share(rows, lambda r: f1(r) if r["formed"] else 0.0, answerable),
         "overall_f1": share(rows, lambda r: f1(r) if r["answerable"] else r["refused"]),
         "token_f1_in_context": share(rows, f1, held),
         "refusal_f1": refusing,
@@ -236,9 +235,11 @@ def test_baselines_are_judged_like_models():
         make_case("q1", oracle=0, context=[1]),
         make_case("q2", oracle=None, context=[]),
     ]
-    refusing, echo, top = (judge_baseline(b, cases, CONTRACT) for b in BASELINES.values())
+    refusing, echo, top, yes = (judge_baseline(b, cases, CONTRACT) for b in BASELINES.values())
     assert [judged.refused for judged in refusing] == [True] * 3
     assert [judged.right for judged in echo] == [False] * 3
     assert echo[0].answer == "At what pressure?"
     assert [judged.right for judged in top] == [True, False, True]
     assert top[0].answer == TEXTS[0]
+    assert [judged.answer for judged in yes] == ["Yes"] * 3
+    assert [judged.right for judged in yes] == [False] * 3

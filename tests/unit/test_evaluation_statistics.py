@@ -220,3 +220,35 @@ def test_every_metric_has_a_key_of_its_own_and_lies_between_zero_and_one():
 def test_a_ratio_by_nothing_is_no_number_and_no_warning():
     assert np.isnan(ratio(np.array(0.0), np.array(0.0)))
     assert ratio(np.array([1.0, 2.0]), np.array([2.0, 0.0]))[0] == 0.5
+
+
+def test_of_few_clusters_an_exact_test_has_to_agree():
+    for count, shown in ((3, False), (5, False), (6, True), (14, True), (15, True)):
+        resampling = Resampling(singles(count), 1000, 1)
+        one, other = (resampling.sums(scores([value] * count)) for value in (1.0, 0.4))
+        found = difference(BY_KEY["token_f1"], one, other)
+        assert (found.value, found.low, found.high) == (0.6, 0.6 if shown else 0.0, 0.6)
+        back = difference(BY_KEY["token_f1"], other, one)
+        assert (back.low, back.high) == (-0.6, -0.6 if shown else 0.0)
+
+
+def test_clusters_that_do_not_count_for_a_metric_do_not_make_five_many():
+    padding = [0.0] * 40
+    resampling = Resampling(singles(45), 1000, 1)
+    one, other = (
+        resampling.sums(table(answerable=[1.0] * 5 + padding, f1=[value] * 5 + padding))
+        for value in (1.0, 0.4)
+    )
+    assert difference(BY_KEY["token_f1"], one, other).low == 0.0
+
+
+def test_a_metric_that_single_clusters_cannot_have_needs_many_of_them():
+    def tables(count):
+        half = [float(number % 2) for number in range(count)]
+        resampling = Resampling(singles(count), 1000, 1)
+        wise = table(held=half, refused=[1.0 - h for h in half])
+        fool = table(held=half, refused=half, refused_held=half)
+        return resampling.sums(wise), resampling.sums(fool)
+
+    assert difference(BY_KEY["f1_gr"], *tables(40)).low > 0.9
+    assert difference(BY_KEY["f1_gr"], *tables(10)).low == 0.0
