@@ -28,6 +28,7 @@ REPORT = {
         {"name": "min_token_f1", "value": 0.71234, "bound": 0.5, "passed": True},
         {"name": "beat_baseline", "value": 0.1, "bound": 0.0, "passed": True},
         {"name": "beat_trivial", "value": 0.2, "bound": 0.0, "passed": True},
+        {"name": "quotes_hold", "value": 0.9, "bound": 0.5, "passed": True},
     ],
     "passed": True,
     "verdict": "Fine-tuning helps.",

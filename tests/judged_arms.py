@@ -4,7 +4,7 @@ import json
 import random
 import re
 
-from sfta.evaluation.arms import ARMS, Reply
+from sfta.evaluation.arms import Reply, arm_of
 from sfta.evaluation.cases import make_cases
 from sfta.evaluation.config import EvaluateConfig
 from sfta.evaluation.judgement import judge
@@ -106,7 +106,7 @@ def weak(case):
 
 
 def arm_result(name, system, cases):
-    arm = ARMS[name]
+    arm = arm_of(name)
     replies, judged = [], []
     for case in cases:
         context, text = arm.chunks(case), system(case)
@@ -116,11 +116,13 @@ def arm_result(name, system, cases):
     return ArmResult(arm, replies, judged)
 
 
-def evaluation(trained, base=weak, *, cases=CASES, seen=(), **config):
+def evaluation(trained, base=weak, *, cases=CASES, seen=(), others=None, **config):
+    """Two arms, and `others` by the names of their arms."""
     settings = EvaluateConfig(resamples=1000, **config)
     arms = [arm_result("raft_rag", trained, cases)]
     if base is not None:
         arms.insert(0, arm_result("base_rag", base, cases))
+    arms += [arm_result(name, system, cases) for name, system in (others or {}).items()]
     conditions = {
         "name": "demo",
         "scheme": "Q8_0",

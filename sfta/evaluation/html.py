@@ -1,37 +1,33 @@
-"""The report as one HTML file that needs nothing else: style and figures are inside.
+"""The report as one HTML file that needs nothing else: style and figures are inside."""
 
-Questions, outputs and document texts are untrusted. The template escapes all of them, and a
-content security policy forbids scripts and every request.
-"""
-
-import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
-from markupsafe import Markup
-
-from sfta.evaluation.aggregate import METRICS
+from sfta.evaluation.further_tables import further_sections
 from sfta.evaluation.outcome import ArmResult, Evaluation
+from sfta.evaluation.page import Figure, Pictures, figure, render
+from sfta.evaluation.report_tables import (
+    against_table,
+    baseline_table,
+    cost_table,
+    metric_tables,
+    retrieval_table,
+    slice_tables,
+    time_table,
+)
+from sfta.evaluation.spelling import interval, number, signed
 
 _CAPTIONS = {
     "metrics": "Metrics of each arm with 95 % intervals.",
     "differences": "What the trained model gains over the base model with the same chunks. "
-    "An interval that crosses the line shows no difference.",
-    "slices": "Overall F1 by kind of question, with 95 % intervals.",
-    "latency": "Time of one answer, asked alone on the machine named below.",
+    "A hollow dot has an interval that crosses the line: no difference is shown.",
+    "against": "What the trained model gains over each other arm on the same questions.",
+    "slices": "Overall F1 by kind of question, with 95 % intervals; of more than four arms the "
+    "best four.",
+    "latency": "Time of one answer, asked alone on the machine named below; the dot is the "
+    "median.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Figures by name, in both appearances."""
-
-    light: Mapping[str, bytes]
-    dark: Mapping[str, bytes]
 
 
 def render_html(
@@ -41,37 +37,27 @@ def render_html(
     pictures: Pictures,
 ) -> str:
     """The whole page."""
-    # Autoescape is on for every value: nothing below marks foreign text as safe.
-    environment = Environment(
-        loader=BaseLoader(),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "interval": _interval, "signed": _signed}
-    source = files("sfta.evaluation").joinpath("report.html.j2").read_text("utf-8")
-    style = files("sfta.evaluation").joinpath("report.css").read_text("utf-8")
-    return environment.from_string(source).render(
+    return render(
+        "report.html.j2",
+        title=report["settings"]["name"],
         report=report,
         timings=timings,
-        metrics=METRICS,
-        style=Markup(style),  # noqa: S704 our own file
         figures=_figures(report, pictures),
-        slices=_by_dimension(report["slices"]),
+        metrics=metric_tables(report),
+        against=against_table(report),
+        baselines=baseline_table(report),
+        retrieval=retrieval_table(report),
+        slices=slice_tables(report),
+        further=further_sections(report),
+        times=time_table(report, timings),
+        costs=cost_table(report, timings),
         examples=_examples(evaluation),
-        title=report["settings"]["name"],
     )
 
 
-def _figures(report: Mapping[str, Any], pictures: Pictures) -> dict[str, dict[str, str]]:
+def _figures(report: Mapping[str, Any], pictures: Pictures) -> dict[str, Figure]:
     return {
-        name: {
-            "light": _data_uri(pictures.light[name]),
-            "dark": _data_uri(pictures.dark[name]),
-            "caption": _CAPTIONS[name],
-            "alt": _alternative(name, report),
-        }
+        name: figure(pictures, name, _CAPTIONS[name], _alternative(name, report))
         for name in pictures.light
     }
 
@@ -81,14 +67,20 @@ def _alternative(name: str, report: Mapping[str, Any]) -> str:
     if name == "differences":
         gained = report["differences"]["token_f1"]
         return (
-            f"Dots with intervals. Token F1: {_signed(gained['value'])}, "
-            f"interval {_interval(gained['interval'], signed=True)}."
+            f"Dots with intervals. Token F1: {signed(gained['value'])}, "
+            f"interval {interval(gained['interval'], sign=True)}."
         )
+    if name == "against":
+        gains = ", ".join(
+            f"{other['label']}: {signed(other['differences']['token_f1']['value'])}"
+            for other in report["against"].values()
+        )
+        return f"Dots with intervals. Token F1 gained over {gains}."
     arms = ", ".join(
-        f"{arm['label']}: token F1 {_number(arm['metrics']['token_f1'])}"
+        f"{arm['label']}: token F1 {number(arm['metrics']['token_f1'])}"
         for arm in report["arms"].values()
     )
-    kind = "Histogram" if name == "latency" else "Bars with intervals"
+    kind = "Marks for single answers" if name == "latency" else "Dots with intervals"
     return f"{kind}; the numbers are in the tables. {arms}."
 
 
@@ -123,31 +115,3 @@ def _output(result: ArmResult, place: int) -> dict[str, Any]:
         "f1": judged.tally.f1 if judged.tally.answerable else None,
         "quotes": judged.quotes,
     }
-
-
-def _by_dimension(slices: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Slices in groups; a group of one says nothing and is left out."""
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
-    for part in slices:
-        grouped.setdefault(part["by"], []).append(part)
-    return {name: parts for name, parts in grouped.items() if len(parts) > 1}
-
-
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"
-
-
-def _signed(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:+.3f}".replace("-", "\u2212")
-
-
-def _interval(pair: Sequence[float | None] | None, *, signed: bool = False) -> str:
-    if pair is None or pair[0] is None or pair[1] is None:
-        return ""
-    if signed:
-        return f"{_signed(pair[0])} to {_signed(pair[1])}"
-    return f"{pair[0]:.3f} to {pair[1]:.3f}"

@@ -15,8 +15,13 @@ from typing import Any
 import numpy as np
 
 from sfta.evaluation.aggregate import METRICS
-from sfta.evaluation.html import Pictures, render_html
+from sfta.evaluation.arms import Reply
+from sfta.evaluation.clusters import clusters_of
+from sfta.evaluation.config import CANDIDATE
+from sfta.evaluation.costs import Spent, costs
+from sfta.evaluation.html import render_html
 from sfta.evaluation.outcome import ArmResult, Evaluation
+from sfta.evaluation.page import Pictures
 from sfta.evaluation.results import results
 from sfta_edge.manifest import canonical_json, write_durably
 
@@ -29,6 +34,10 @@ class Timed:
     """Of single answers, by arm."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Processor, threads and versions."""
+    alone: Mapping[str, Sequence[Reply]] = field(default_factory=dict)
+    """Replies to the questions that were asked alone, by arm."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """What endpoints counted, by arm."""
 
 
 def write_report(evaluation: Evaluation, timed: Timed, out: Path) -> dict[str, Any]:
@@ -64,8 +73,41 @@ def _timings(evaluation: Evaluation, timed: Timed) -> dict[str, Any]:
                 "p95_ms": round(float(np.quantile(single, 0.95)), 1),
                 "prompt_tokens": _mean([reply.prompt_tokens for reply in result.replies]),
                 "answer_tokens": _mean([reply.answer_tokens for reply in result.replies]),
+                **_alone(timed.alone.get(result.arm.name, ())),
             }
-    return {"arms": arms, "environment": dict(timed.environment)}
+    return {
+        "arms": arms,
+        "costs": costs(evaluation, timed.milliseconds, timed.spent),
+        "environment": dict(timed.environment),
+    }
+
+
+def _alone(replies: Sequence[Reply]) -> dict[str, Any]:
+    """Time to the first text and memory, of the questions asked alone and of each of them."""
+    asked = [reply for reply in replies if reply.prompt_tokens]
+    if not asked:
+        return {}
+    first = [reply.first_token_ms for reply in asked]
+    return {
+        "first_token_median_ms": round(float(np.median(first)), 1),
+        "first_token_p95_ms": round(float(np.quantile(first, 0.95)), 1),
+        "resident_mb": _megabytes(max(reply.resident_bytes for reply in asked)),
+        "questions": [
+            {
+                "id": reply.id,
+                "ms": reply.milliseconds,
+                "first_token_ms": reply.first_token_ms,
+                "prompt_tokens": reply.prompt_tokens,
+                "answer_tokens": reply.answer_tokens,
+                "resident_mb": _megabytes(reply.resident_bytes),
+            }
+            for reply in asked
+        ],
+    }
+
+
+def _megabytes(size: int) -> float | None:
+    return round(size / 1e6, 1) if size else None
 
 
 def _mean(numbers: Sequence[int]) -> float:
@@ -74,6 +116,7 @@ def _mean(numbers: Sequence[int]) -> float:
 
 def _answers(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     """One line per question and arm, in the order of the benchmark."""
+    clusters = clusters_of(evaluation.cases, evaluation.config.cluster).names
     for place, case in enumerate(evaluation.cases):
         for result in evaluation.arms:
             yield {
@@ -83,6 +126,7 @@ def _answers(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
                 "answers": list(case.question.answers),
                 "answerable": case.question.answerable,
                 "kind": case.question.kind,
+                "cluster": clusters[place],
                 **_answer(result, place),
             }
 
@@ -96,12 +140,17 @@ def _answer(result: ArmResult, place: int) -> dict[str, Any]:
         "right": judged.right,
         "well_formed": judged.well_formed,
         "truncated": reply.truncated,
+        "prompt_tokens": reply.prompt_tokens,
+        "answer_tokens": reply.answer_tokens,
         "quotes": [asdict(quote) for quote in judged.quotes],
         "token_f1": round(judged.tally.f1, 6),
         "exact_match": bool(judged.tally.exact),
         "contains": bool(judged.tally.contains),
+        "rouge_l": round(judged.tally.rouge, 6),
         "answer_in_context": bool(judged.tally.held),
         "context": list(reply.given),
+        # Every metric is a ratio of sums of these, so two reports can be compared in pairs.
+        "tally": {name: round(value, 6) for name, value in asdict(judged.tally).items()},
     }
 
 
@@ -114,11 +163,11 @@ def _csv(report: Mapping[str, Any]) -> str:
             key = metric.key
             interval = arm["intervals"][key] or [None, None]
             writer.writerow([name, key, arm["metrics"][key], *interval, arm["counted"][key]])
-    for key, gained in report["differences"].items():
-        interval = gained["interval"] or [None, None]
-        writer.writerow(
-            ["difference", key, gained["value"], *interval, report["n"]["questions"]]
-        )
+    against = {f"{CANDIDATE} - {n}": o["differences"] for n, o in report["against"].items()}
+    for name, differences in {"difference": report["differences"], **against}.items():
+        for key, gained in differences.items():
+            interval = gained["interval"] or [None, None]
+            writer.writerow([name, key, gained["value"], *interval, report["n"]["questions"]])
     return text.getvalue()
 
 

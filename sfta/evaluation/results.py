@@ -14,6 +14,7 @@ from sfta.evaluation.clusters import clusters_of
 from sfta.evaluation.config import BASELINE, CANDIDATE
 from sfta.evaluation.outcome import Evaluation
 from sfta.evaluation.retrieval import retrieval_figures
+from sfta.evaluation.rivals import rivals_of
 from sfta.evaluation.statistics import (
     CONFIDENCE,
     Drawn,
@@ -34,7 +35,7 @@ def results(evaluation: Evaluation) -> dict[str, Any]:
     Metrics and intervals are rounded to six digits; a metric no question counts for is null.
     """
     clusters = clusters_of(evaluation.cases, evaluation.config.cluster)
-    resampling = Resampling(clusters.names, evaluation.config.resamples, evaluation.seed)
+    resampling = evaluation.resampling()
     tables: dict[str, Array] = {result.arm.name: result.table for result in evaluation.arms}
     drawn: dict[str, Drawn] = {name: resampling.sums(table) for name, table in tables.items()}
     trivial = _trivial(evaluation, resampling)
@@ -43,6 +44,7 @@ def results(evaluation: Evaluation) -> dict[str, Any]:
     labels = {result.arm.name: result.arm.label for result in evaluation.arms}
     gained = (found.gained or {}).items()
     return {
+        **evaluation.further,
         "schema": SCHEMA,
         "n": _counts(evaluation.cases, resampling),
         "arms": {name: {"label": labels[name], **_facts(drawn[name])} for name in labels},
@@ -53,6 +55,7 @@ def results(evaluation: Evaluation) -> dict[str, Any]:
             key: {"value": value.value, "interval": value.interval} for key, value in gained
         },
         "mcnemar": _mcnemar(evaluation),
+        "against": {rival.name: rival.facts() for rival in found.rivals},
         "retrieval": retrieval_figures(evaluation.cases, resampling),
         "slices": _slices(evaluation, tables, resampling),
         "leakage": evaluation.leakage.facts(),
@@ -91,6 +94,7 @@ def _comparison(
         gained=gained,
         over_trivial={key: difference(overall, model, t) for key, t in trivial.items()},
         questions=len(evaluation.cases),
+        rivals=rivals_of(evaluation, drawn),
     )
 
 

@@ -1,16 +1,20 @@
 """Gates and the verdict: what the intervals allow to be said, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sfta.evaluation.aggregate import BY_KEY
 from sfta.evaluation.baselines import BASELINES
 from sfta.evaluation.config import EvaluateConfig
+from sfta.evaluation.opinion import about_fine_tuning, about_others, hardest_base, may_gain
+from sfta.evaluation.rivals import Rival
 from sfta.evaluation.statistics import Estimate
 
-ALWAYS = frozenset({"beat_baseline", "beat_trivial"})
+ALWAYS = frozenset({"beat_baseline", "beat_trivial", "quotes_hold"})
 """Gates of every report: no recipe can leave them out."""
+HALF = 0.5
+"""More of the quotes than this must be shown to hold, whatever a recipe says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,26 @@ class Comparison:
     over_trivial: Mapping[str, Estimate]
     """Overall F1 gained over each trivial baseline."""
     questions: int
+    rivals: Sequence[Rival] = ()
+    """Every other arm."""
 
 
 def judge_gates(config: EvaluateConfig, found: Comparison) -> list[Gate]:
     """Every gate that is set, and those of `ALWAYS`."""
     strongest = _strongest(found)
+    words, gained = hardest_base(found.gained, found.rivals)
     compared = [
-        _above_zero(
+        _above(
             "beat_baseline",
-            found.gained["token_f1"].low if found.gained else None,
-            "lower end of the token F1 gained over the base model",
+            gained["token_f1"].low if gained else None,
+            f"lower end of the token F1 gained over {words}",
         ),
-        _above_zero(
+        _above(
             "beat_trivial",
             found.over_trivial[strongest].low,
             f"lower end of the overall F1 gained over {BASELINES[strongest].label}",
         ),
+        _quotes_hold(found.candidate["quote_validity"]),
     ]
     measured = [
         _metric_gate("min_token_f1", "token_f1", config.min_token_f1, found),
@@ -67,19 +75,17 @@ def judge_gates(config: EvaluateConfig, found: Comparison) -> list[Gate]:
 
 
 def verdict(gates: list[Gate], found: Comparison) -> str:
-    """One or two sentences: what was learned about fine-tuning, then whether it may ship."""
+    """A few sentences: what was learned about fine-tuning, then whether it may ship."""
     failed = [gate for gate in gates if not gate.passed]
     if any(gate.name == "beat_trivial" for gate in failed):
-        label = BASELINES[_strongest(found)].label
-        return (
-            f"Do not ship: on {found.questions} questions the trained model is not better "
-            f"than {label}."
-        )
-    comparison = _about_fine_tuning(found)
+        others = [_spell(gate) for gate in failed if gate.name != "beat_trivial"]
+        also = f" Not passed either: {', '.join(others)}." if others else ""
+        return f"{_about_trivial(found)}{_about_quotes(failed, found)}{also}"
+    said = about_fine_tuning(found.gained, found.rivals, found.questions)
+    said += about_others(found.rivals) + _about_quotes(failed, found)
     if not failed:
-        return f"{comparison} All gates are passed."
-    names = ", ".join(_spell(gate) for gate in failed)
-    return f"{comparison} It must not ship: {names}."
+        return f"{said} All gates are passed."
+    return f"{said} It must not ship: {', '.join(_spell(gate) for gate in failed)}."
 
 
 def _metric_gate(name: str, key: str, bound: float | None, found: Comparison) -> Gate | None:
@@ -93,8 +99,18 @@ def _metric_gate(name: str, key: str, bound: float | None, found: Comparison) ->
     return Gate(name, value, bound, passed, metric.meaning)
 
 
-def _above_zero(name: str, value: float | None, meaning: str) -> Gate:
-    return Gate(name, value, 0.0, value is not None and value > 0, meaning)
+def _above(name: str, value: float | None, meaning: str, bound: float = 0.0) -> Gate:
+    return Gate(name, value, bound, value is not None and value > bound, meaning)
+
+
+def _quotes_hold(validity: Estimate) -> Gate:
+    """A citation is a promise to the reader: what mostly forges them never ships."""
+    meaning = "lower end of the share of quotes that stand in the chunk they name"
+    if validity.value is None:
+        return _above(
+            "quotes_hold", 1.0, f"{meaning}; it quotes nothing, so forges nothing", HALF
+        )
+    return _above("quotes_hold", validity.low, meaning, HALF)
 
 
 def _strongest(found: Comparison) -> str:
@@ -102,37 +118,33 @@ def _strongest(found: Comparison) -> str:
     return min(found.over_trivial, key=lambda key: (found.over_trivial[key].low or 0.0, key))
 
 
-def _about_fine_tuning(found: Comparison) -> str:
-    if found.gained is None:
-        return "The base model was not asked, so nothing is known about the gain of training."
-    answers, refusals = found.gained["token_f1"], found.gained["refusal_f1"]
-    measured = (
-        f"token F1 {_signed(answers.value)} "
-        f"(95 % interval {_signed(answers.low)} to {_signed(answers.high)})"
+def _about_trivial(found: Comparison) -> str:
+    """Which systems without a model do as well, or may."""
+    unbeaten = {
+        BASELINES[key].label: gained
+        for key, gained in found.over_trivial.items()
+        if gained.low is None or gained.low <= 0
+    }
+    names = " or ".join(unbeaten)
+    if any(may_gain(gained) for gained in unbeaten.values()):
+        return (
+            f"Do not ship yet: {found.questions} questions cannot show that the trained model "
+            f"is better than {names}."
+        )
+    return (
+        f"Do not ship: on {found.questions} questions the trained model is not better "
+        f"than {names}."
     )
-    opinion = {
-        (1, 1): "Fine-tuning helps: it answers and refuses better than the base model",
-        (1, 0): "Fine-tuning helps: it answers better than the base model",
-        (1, -1): "Fine-tuning helps answering and hurts refusing",
-        (0, 1): "Fine-tuning helps refusing only; its answers are as good as the base model's",
-        (0, 0): "Do not fine-tune: the base model with the same chunks is as good",
-        (0, -1): "Do not fine-tune: it hurts refusing and does not help answering",
-        (-1, 1): "Fine-tuning trades answers for refusals",
-        (-1, 0): "Do not fine-tune: the base model with the same chunks answers better",
-        (-1, -1): "Do not fine-tune: the base model answers and refuses better",
-    }[_sign(answers), _sign(refusals)]
-    return f"{opinion}, as far as {found.questions} questions can tell: {measured}."
 
 
-def _sign(gained: Estimate) -> int:
-    """1 or -1 where the interval leaves out zero, 0 where it does not."""
-    if gained.low is None or gained.high is None:
-        return 0
-    return int(gained.low > 0) - int(gained.high < 0)
-
-
-def _signed(value: float | None) -> str:
-    return "not measurable" if value is None else f"{value:+.3f}"
+def _about_quotes(failed: Sequence[Gate], found: Comparison) -> str:
+    validity = found.candidate["quote_validity"].value
+    if validity is None or all(gate.name != "quotes_hold" for gate in failed):
+        return ""
+    return (
+        f" Its quotes cannot be trusted: {1 - validity:.0%} of them do not stand in the chunk "
+        "they name."
+    )
 
 
 def _spell(gate: Gate) -> str:
@@ -140,5 +152,5 @@ def _spell(gate: Gate) -> str:
         return f"{gate.name} cannot be measured"
     if gate.name.startswith("beat_"):
         return f"{gate.name} is not shown"
-    relation = "below" if gate.name.startswith("min_") else "above"
+    relation = "above" if gate.name.startswith("max_") else "below"
     return f"{gate.name} is {gate.value:.3f}, {relation} {gate.bound:g}"

@@ -111,7 +111,7 @@ def test_unequal_conditions_are_said_beside_the_table(tmp_path, caplog):
     assert "top k differs: 4 and 8" in caplog.text
     assert "differs" not in out
     _, out = call(compare.command, first, second, "--json")
-    assert json.loads(out)["notes"] == ["top k differs: 4 and 8"]
+    assert json.loads(out)["notes"][0] == "top k differs: 4 and 8"
 
 
 def test_a_report_that_is_not_there_is_a_mistake_with_a_hint(tmp_path):

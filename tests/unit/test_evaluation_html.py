@@ -6,14 +6,15 @@ from html.parser import HTMLParser
 import pytest
 
 from sfta.evaluation import plots
-from sfta.evaluation.arms import ARMS, Reply
+from sfta.evaluation.arms import Reply, arm_of
 from sfta.evaluation.cases import Case
 from sfta.evaluation.config import EvaluateConfig
-from sfta.evaluation.html import Pictures, render_html
+from sfta.evaluation.html import render_html
 from sfta.evaluation.judgement import judge
 from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.oracles import Oracle
 from sfta.evaluation.outcome import ArmResult, Evaluation
+from sfta.evaluation.page import Pictures
 from sfta.evaluation.questions import Question
 from sfta.evaluation.results import results
 from sfta_edge.prompt import PromptContract
@@ -85,7 +86,7 @@ def make_evaluation(place, attack, examples=4):
     for name in ("base_rag", "raft_rag"):
         replies = [Reply(c.question.id, completion, ("c",), False, 9, 9, 1.0) for c in cases]
         judged = [judge(c, c.retrieved, completion, CONTRACT) for c in cases]
-        arms.append(ArmResult(ARMS[name], replies, judged))
+        arms.append(ArmResult(arm_of(name), replies, judged))
     seen = at("leak", "At what pressure does unit 0 run")
     leakage = find_leakage([replace(cases[0].question, question=seen)], [seen], 0.9)
     settings = {

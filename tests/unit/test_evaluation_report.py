@@ -48,8 +48,10 @@ def test_a_model_that_always_refuses_is_found_out():
     report = results(evaluation(refuses))
     assert not report["passed"]
     assert report["verdict"] == (
-        "Do not ship: on 120 questions the trained model is not better "
-        "than refusing every question."
+        "Do not ship: on 120 questions the trained model is not better than refusing every "
+        "question. Not passed either: min_token_f1 is 0.000, below 0.5, min_refusal_f1 is "
+        "0.491, below 0.5, max_over_refusal is 1.000, above 0.3, min_quote_validity cannot be "
+        "measured, beat_baseline is not shown."
     )
     metrics = report["arms"]["raft_rag"]["metrics"]
     assert (metrics["refusal_recall"], metrics["over_refusal"]) == (1.0, 1.0)
@@ -60,7 +62,10 @@ def test_a_model_that_always_refuses_is_found_out():
 def test_a_model_that_copies_the_first_chunk_is_found_out():
     report = results(evaluation(copies_first_chunk))
     assert not report["passed"]
-    assert report["verdict"].startswith("Do not ship")
+    assert report["verdict"].startswith(
+        "Do not ship: on 120 questions the trained model is not"
+    )
+    assert "copying the first retrieved chunk" in report["verdict"]
     # The copy contains the answer half of the time; the other metrics do not fall for it.
     metrics = report["arms"]["raft_rag"]["metrics"]
     assert metrics["contains"] > 0.3
@@ -74,9 +79,13 @@ def test_right_answers_with_forged_quotes_do_not_ship():
     assert report["arms"]["raft_rag"]["metrics"]["token_f1"] == 0.9
     assert report["arms"]["raft_rag"]["metrics"]["quote_validity"] == 0.0
     assert report["arms"]["raft_rag"]["metrics"]["supported_answers"] == 0.0
-    assert [g["name"] for g in report["gates"] if not g["passed"]] == ["min_quote_validity"]
+    assert [g["name"] for g in report["gates"] if not g["passed"]] == [
+        "min_quote_validity",
+        "quotes_hold",
+    ]
     assert report["verdict"].endswith(
-        "It must not ship: min_quote_validity is 0.000, below 0.8."
+        "Its quotes cannot be trusted: 100% of them do not stand in the chunk they name. It "
+        "must not ship: min_quote_validity is 0.000, below 0.8, quotes_hold is 0.000, below 0.5."
     )
 
 
@@ -90,14 +99,14 @@ def test_a_base_model_that_is_as_good_means_do_not_fine_tune():
         "value": 0.0,
         "bound": 0.0,
         "passed": False,
-        "meaning": "lower end of the token F1 gained over the base model",
+        "meaning": "lower end of the token F1 gained over the base model with the same chunks",
     }
     assert not report["passed"]
 
 
 def test_a_base_model_that_is_better_is_called_better():
     verdict = results(evaluation(weak, good, min_refusal_f1=None))["verdict"]
-    assert verdict.startswith(("Do not fine-tune: the base model answers", "Do not ship"))
+    assert verdict.startswith(("Do not fine-tune: the base model with", "Do not ship"))
 
 
 def test_answering_more_and_refusing_less_is_named_as_such():
@@ -135,7 +144,11 @@ def test_gates_set_to_null_are_not_applied_but_those_of_comparison_always_are():
         ["min_token_f1", "min_refusal_f1", "max_over_refusal", "min_quote_validity"]
     )
     report = results(evaluation(refuses, **config))
-    assert [g["name"] for g in report["gates"]] == ["beat_baseline", "beat_trivial"]
+    assert [g["name"] for g in report["gates"]] == [
+        "beat_baseline",
+        "beat_trivial",
+        "quotes_hold",
+    ]
     assert not report["passed"]
 
 
@@ -150,7 +163,8 @@ def test_over_refusal_has_an_upper_bound():
 
 def test_trivial_baselines_are_always_in_the_report():
     baselines = results(evaluation(good))["baselines"]
-    assert list(baselines) == ["refuse_all", "echo_question", "top_chunk"]
+    assert list(baselines) == ["refuse_all", "echo_question", "top_chunk", "always_yes"]
+    assert baselines["always_yes"]["metrics"]["overall_f1"] == 0.0
     assert baselines["refuse_all"]["metrics"]["overall_f1"] == 0.25
     assert baselines["echo_question"]["metrics"]["exact_match"] == 0.0
     assert baselines["top_chunk"]["metrics"]["contains"] > 0.3
