@@ -18,7 +18,7 @@ from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Runtime
 from sfta.evaluation import plots
 from sfta.recipe import Recipe
-from sfta.stages import evaluate
+from sfta.stages import arm_answers, further_figures, opened_model
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.manifest import MANIFEST, Manifest, canonical_json
 from sfta_edge.retriever import Chunk
@@ -130,14 +130,16 @@ def evaluation_world(tmp_path, monkeypatch):
     base.write_bytes(b"base")
     # Drawing takes most of the time and is tested with the report.
     monkeypatch.setattr(plots, "figures", lambda report, milliseconds, theme: {})
-    monkeypatch.setattr(evaluate, "Engine", FakeEngine)
-    monkeypatch.setattr(evaluate, "Embedder", FakeEmbedder)
+    monkeypatch.setattr(opened_model, "Engine", FakeEngine)
+    monkeypatch.setattr(opened_model, "Embedder", FakeEmbedder)
+    monkeypatch.setattr(further_figures, "Embedder", FakeEmbedder)
     monkeypatch.setattr("sfta_edge.embedder.Embedder", FakeEmbedder)
-    monkeypatch.setattr(evaluate, "variant", lambda: "fake")
-    monkeypatch.setattr(evaluate, "model_gguf", lambda folder, cache, scheme: base)
-    monkeypatch.setattr(evaluate.hub, "resolve_model", lambda spec, cache, root: tmp_path)
+    monkeypatch.setattr(opened_model, "variant", lambda: "fake")
+    monkeypatch.setattr(arm_answers, "variant", lambda: "fake")
+    monkeypatch.setattr(arm_answers, "model_gguf", lambda folder, cache, scheme: base)
+    monkeypatch.setattr(arm_answers.hub, "resolve_model", lambda spec, cache, root: tmp_path)
     monkeypatch.setattr(
-        evaluate.hub, "model_identity", lambda spec, root: f"identity of {spec}"
+        arm_answers.hub, "model_identity", lambda spec, root: f"identity of {spec}"
     )
     (tmp_path / "questions.jsonl").write_bytes(lines(QUESTIONS))
     validation = [row(f"v{n}", noun, held=n % 2 == 0) for n, noun in enumerate(NOUNS)]
@@ -174,6 +176,7 @@ def make_recipe(root, **changes):
                 "resamples": 1000,
                 "timed_questions": 3,
                 "choose_quotes": False,
+                "general_questions": False,
                 **changes,
             },
         }

@@ -9,7 +9,7 @@ import numpy as np
 
 from judged_arms import CONTRACT as BARE
 from judged_arms import REFUSAL
-from sfta_edge.generation import Generation
+from sfta_edge.generation import Generation, Scored
 
 CONTRACT = replace(BARE, document="[{number}] {title}, {heading}: {text}\n")
 COLOURS = ("red", "blue", "green", "white", "black", "grey", "brown", "pink")
@@ -100,7 +100,11 @@ class FakeEngine:
         )
 
     def answer(self, text, bias):
-        asked = re.search(r"Question: What colour is the (\w+)", text)[1]
+        # The last: examples may stand before it.
+        found = re.findall(r"Question: What colour is the (\w+)", text)
+        if not found:
+            return "Paris, and nothing else.", -3.0
+        asked = found[-1]
         lines = dict(re.findall(r"\[(\d)\] .*?: (.*?)\n", text))
         held = [(int(n), t) for n, t in lines.items() if f"The {asked} is painted" in t]
         # Too shy by 2: without a bias it refuses everything.
@@ -112,6 +116,10 @@ class FakeEngine:
         number, line = held[0]
         sentence = line.partition(".")[0]
         return CONTRACT.completion([(number, sentence)], sentence.split()[-1]), margin
+
+    def score(self, prompt, options, limits):
+        scores = tuple((-0.5,) * len(option) for option in options)
+        return Scored(scores, sum(map(len, prompt)))
 
     def stream(self, prompt, limits):
         done = self.generate(

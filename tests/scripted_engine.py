@@ -13,7 +13,7 @@ import pytest
 
 from sfta.core.stage import Runtime, run_stages, select
 from sfta.recipe import load_recipe
-from sfta.stages import evaluate
+from sfta.stages import opened_model
 from sfta.stages.pipeline import STAGES
 from sfta_edge.citation import find_quote
 from sfta_edge.engine import Engine
@@ -84,6 +84,6 @@ def report_again(folder, cache):
         patch.setattr(ScriptedEngine, "script", script)
         patch.setattr(ScriptedEngine, "refusal", recipe.prompt.refusal)
         patch.setattr(ScriptedEngine, "answer_marker", recipe.prompt.answer_marker)
-        patch.setattr(evaluate, "Engine", ScriptedEngine)
+        patch.setattr(opened_model, "Engine", ScriptedEngine)
         stages, runtime = select(STAGES, "evaluate"), Runtime(folder / "runs", cache)
         return run_stages(stages, recipe, runtime)["report"]

@@ -13,11 +13,21 @@ from typing import Literal
 
 from sfta.core.progress import task
 from sfta.evaluation.cases import Case
-from sfta.evaluation.config import ArmName
+from sfta.evaluation.config import BASE, TRAINED, ArmName
 from sfta_edge.manifest import canonical_json
 from sfta_edge.retriever import Chunk
 
-_BATCH = 16
+_BATCH = 32
+
+
+Context = Literal["closed", "rag", "few_shot", "oracle"]
+_GIVEN: Mapping[Context, str] = {
+    "closed": ", no documents",
+    "rag": " + retrieval",
+    "few_shot": " + retrieval, examples",
+    "oracle": ", oracle chunks",
+}
+_LABELS: Mapping[str, str] = {BASE: "Base model", TRAINED: "Trained model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +36,26 @@ class Arm:
 
     name: ArmName
     label: str
-    model: Literal["base", "raft"]
-    context: Literal["closed", "rag", "oracle"]
+    model: str
+    context: Context
 
     def chunks(self, case: Case) -> tuple[Chunk, ...]:
         """What this arm reads for a question."""
         if self.context == "closed":
             return ()
-        return case.retrieved if self.context == "rag" else case.oracle_chunks
+        return case.oracle_chunks if self.context == "oracle" else case.retrieved
 
 
-ARMS: Mapping[ArmName, Arm] = {
-    arm.name: arm
-    for arm in (
-        Arm("base_closed", "Base model, no documents", "base", "closed"),
-        Arm("base_rag", "Base model + retrieval", "base", "rag"),
-        Arm("base_oracle", "Base model, oracle chunks", "base", "oracle"),
-        Arm("raft_closed", "Trained model, no documents", "raft", "closed"),
-        Arm("raft_rag", "Trained model + retrieval", "raft", "rag"),
-        Arm("raft_oracle", "Trained model, oracle chunks", "raft", "oracle"),
-    )
-}
+def arm_of(name: ArmName, label: str | None = None) -> Arm:
+    """The arm of a name such as ``base_few_shot``.
+
+    Args:
+        name: model and context.
+        label: what the model is called; none: its usual label, or its name.
+    """
+    model, _, given = name.partition("_")
+    context = next(known for known in _GIVEN if known == given)
+    return Arm(name, f"{label or _LABELS.get(model, model)}{_GIVEN[context]}", model, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,11 @@ class Reply:
     prompt_tokens: int
     answer_tokens: int
     milliseconds: float
-    """From the question to the last token, for this question alone."""
+    """From the question to the last token, for this question alone; 0 if it was not alone."""
+    first_token_ms: float = 0.0
+    """From the question to the first text, likewise. The search is in neither."""
+    resident_bytes: int = 0
+    """Memory of the whole process after the answer, likewise; 0 where it cannot be told."""
 
 
 AskMany = Callable[[Sequence[tuple[str, str, Sequence[Chunk]]]], list[Reply]]

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,16 +15,18 @@ from sfta.evaluation.calibration import Calibration, Margin, fit_bias
 from sfta.evaluation.cases import Case
 from sfta.evaluation.judgement import judge
 from sfta.evaluation.kept_replies import KeptReplies
+from sfta.evaluation.machine import resident_bytes
 from sfta.evaluation.outcome import ArmResult
 from sfta.evaluation.quote_weights import WeighedRow, fit_weights
 from sfta_edge.answer import (
     Answer,
     ParallelEngine,
     StreamingEngine,
-    answer_from_chunks,
     answer_many,
+    stream_from_chunks,
     weigh_quotes,
 )
+from sfta_edge.generation import drain
 from sfta_edge.lanes import in_lanes
 from sfta_edge.manifest import canonical_json, write_durably
 from sfta_edge.prompt import PromptContract
@@ -55,8 +57,7 @@ class Asker:
             self.engine, self.contract, cases, self.settings, similar=self.similar
         )
         found = {
-            item[0]: _reply(item, answer, milliseconds=0.0)
-            for item, answer in zip(asked, answers, strict=True)
+            item[0]: _reply(item, answer) for item, answer in zip(asked, answers, strict=True)
         }
         return [found.get(item[0]) or self._unasked(item) for item in items]
 
@@ -68,13 +69,12 @@ class Asker:
                 replies.append(self._unasked(item))
                 continue
             _, question, chunks = item
-            started = time.monotonic()
             # No deadline: a slow machine must not change what is measured as quality.
             settings = replace(self.settings, deadline_seconds=None)
-            answer = answer_from_chunks(
+            steps = stream_from_chunks(
                 self.engine, self.contract, chunks, question, settings, similar=self.similar
             )
-            replies.append(_reply(item, answer, (time.monotonic() - started) * 1000))
+            replies.append(_timed_reply(item, steps))
         return replies
 
     def margins(
@@ -127,24 +127,40 @@ class Asker:
 
 def answer_arm(
     asker: Asker, arm: Arm, cases: Sequence[Case], work: Path, timed: int, kept: KeptReplies
-) -> tuple[ArmResult, list[float]]:
-    """Ask and judge one arm; also the milliseconds of the questions that were asked alone.
+) -> tuple[ArmResult, list[Reply]]:
+    """Ask and judge one arm; also the replies to the questions that were asked alone.
 
     Replies are in `work`, and an arm whose replies are all there asks nothing. Those of earlier
     evaluations come from `kept`; the time of an answer is measured anew.
     """
     ask = partial(kept.ask_many, ask_many=partial(asker.ask_many, arm))
-    replies = ask_arm(arm, cases, work / f"answers-{arm.name}.jsonl", ask)
+    # Questions that read the same stand together: what they read is computed once.
+    together = sorted(cases, key=lambda case: [chunk.id for chunk in arm.chunks(case)])
+    asked = ask_arm(arm, together, work / f"answers-{arm.name}.jsonl", ask)
+    replies = {reply.id: reply for reply in asked}
+    ordered = [replies[case.question.id] for case in cases]
+    result = judged_arm(arm, cases, ordered, asker.contract)
+    # Spread over the benchmark, because neighbours are alike.
+    apart = cases[:: max(1, len(cases) // timed)][:timed] if timed else []
+    alone = ask_arm(arm, apart, work / f"timed-{arm.name}.jsonl", partial(asker.ask_alone, arm))
+    return result, [reply for reply in alone if reply.prompt_tokens]
+
+
+def judged_arm(
+    arm: Arm,
+    cases: Sequence[Case],
+    replies: Sequence[Reply],
+    contract: PromptContract,
+    remarks: Sequence[str] = (),
+) -> ArmResult:
+    """Replies to all cases, in their order, judged by what the arm has read."""
     judged = []
     for case, reply in zip(cases, replies, strict=True):
         context = [chunk for chunk in arm.chunks(case) if chunk.id in reply.given]
         judged.append(
-            judge(case, context, reply.completion, asker.contract, truncated=reply.truncated)
+            judge(case, context, reply.completion, contract, truncated=reply.truncated)
         )
-    # Spread over the benchmark, because neighbours are alike.
-    apart = cases[:: max(1, len(cases) // timed)][:timed] if timed else []
-    alone = ask_arm(arm, apart, work / f"timed-{arm.name}.jsonl", partial(asker.ask_alone, arm))
-    return ArmResult(arm, replies, judged), [r.milliseconds for r in alone if r.prompt_tokens]
+    return ArmResult(arm, replies, judged, remarks)
 
 
 def calibrate(
@@ -154,6 +170,8 @@ def calibrate(
     if kept.exists():
         facts = json.loads(kept.read_bytes())
         return Calibration(**{**facts, "weights": Weights(**facts["weights"])})
+    # Rows that show the same stand together: what they show is computed once.
+    rows = sorted(rows, key=lambda row: [place["chunk_id"] for place in row["context"]])
     with task("calibration: rows", len(rows)):
         if asker.settings.choose_quotes:
             found = _fit_chosen(asker.weighed(rows, chunks))
@@ -176,7 +194,38 @@ def _shown(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> tuple[Sequenc
     return [chunks[place["chunk_id"]] for place in row["context"]], str(row["question"])
 
 
-def _reply(item: Item, answer: Answer, milliseconds: float) -> Reply:
+def _timed_reply(item: Item, steps: Generator[str, None, Answer]) -> Reply:
+    """The reply of an answer that is written now, with what it took."""
+    started, times = time.monotonic(), list[float]()
+    answer = drain(_noting(steps, times))
+    ended = time.monotonic()
+    return replace(
+        _reply(item, answer),
+        milliseconds=_milliseconds(ended - started),
+        first_token_ms=_milliseconds((times or [ended])[0] - started),
+        resident_bytes=resident_bytes(),
+    )
+
+
+def _noting(
+    steps: Generator[str, None, Answer], times: list[float]
+) -> Generator[str, None, Answer]:
+    """The same steps; when each came is added to `times`."""
+    while True:
+        try:
+            piece = next(steps)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        times.append(time.monotonic())
+        yield piece
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _reply(item: Item, answer: Answer) -> Reply:
     given = tuple(chunk.id for chunk in item[2] if chunk.id not in answer.dropped)
     return Reply(
         id=item[0],
@@ -185,7 +234,7 @@ def _reply(item: Item, answer: Answer, milliseconds: float) -> Reply:
         truncated=answer.finish_reason == "length",
         prompt_tokens=answer.usage["prompt_tokens"],
         answer_tokens=answer.usage["completion_tokens"],
-        milliseconds=round(milliseconds, 1),
+        milliseconds=0.0,
     )
 
 

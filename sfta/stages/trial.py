@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from sfta.adapters import hub
-from sfta.adapters.contract import make_contract
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, run_stages, select
+from sfta.evaluation.config import BASE
+from sfta.evaluation.prompting import told
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
+from sfta.stages.compared_models import named_model, scheme_of
 from sfta.stages.index import open_retriever
 from sfta.stages.pipeline import stages_of
 from sfta_edge.answer import Answer, Answerer
@@ -24,12 +25,8 @@ from sfta_edge.errors import ConfigError
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.retriever import Retriever
 from sfta_edge.settings import AnswerSettings
-from sfta_export.content import finished_folder, folder_digest
-from sfta_export.gguf import model_gguf
-from sfta_export.merge import merge
-from sfta_export.quantized_base import QuantizedBase
 
-TRAINED, BASE = "trained", "base"
+TRAINED = "trained"
 
 
 class Asked(Protocol):
@@ -69,27 +66,15 @@ def _model(
     recipe: Recipe, runtime: Runtime, model: str
 ) -> tuple[Path, PromptContract, AnswerSettings]:
     """File, prompt and settings of a model."""
-    scheme = recipe.evaluate.scheme or recipe.export.schemes[0]
     if model == TRAINED:
         made = _trained(recipe, runtime)
         contract = PromptContract.read(made["gguf"].file(PROMPT_FILE))
         settings = _measured(recipe, runtime) or _plain(recipe)
-        return made["gguf"].file(f"model-{scheme}.gguf"), contract, settings
-    base = hub.resolve_model(recipe.model.base, runtime.cache, root=recipe.root)
-    contract = make_contract(hub.load_tokenizer(base), recipe.prompt)
-    if model == BASE:
-        return model_gguf(base, runtime.cache, scheme), contract, _plain(recipe)
-    path = Path(model)
-    if path.is_file():
-        return path, contract, _plain(recipe)
-    if (path / "adapter_config.json").is_file():
-        path = _merged(base, path, runtime.cache)
-    if not (path / "config.json").is_file():
-        raise ConfigError(
-            f"{model} is no GGUF file, adapter or model folder",
-            hint="Give trained, base, or the path of one.",
-        )
-    return model_gguf(path, runtime.cache, scheme), contract, _plain(recipe)
+        return made["gguf"].file(f"model-{scheme_of(recipe)}.gguf"), contract, settings
+    # From where the command is given, not from the recipe's folder.
+    named = named_model(recipe, runtime, BASE if model == BASE else str(Path(model).absolute()))
+    contract = named.contract if named.trained else told(named.contract)
+    return named.file, contract, _plain(recipe)
 
 
 def _trained(recipe: Recipe, runtime: Runtime) -> dict[str, Artifact]:
@@ -120,16 +105,6 @@ def _measured(recipe: Recipe, runtime: Runtime) -> AnswerSettings | None:
         return None
     found = json.loads(report.file("report.json").read_bytes())
     return AnswerSettings.from_facts(answer_facts(found, recipe.retrieval.candidates))
-
-
-def _merged(base: Path, adapter: Path, cache: Path) -> Path:
-    """The merged model of an adapter, made once for its content."""
-    name = f"{folder_digest(adapter)[:16]}-{folder_digest(base)[:16]}"
-    final = cache.expanduser() / "tried" / name
-    if not final.is_dir():
-        with finished_folder(final) as scratch:
-            merge(base, adapter, scratch, quantized=QuantizedBase.read(adapter))
-    return final
 
 
 def _plain(recipe: Recipe) -> AnswerSettings:

@@ -1,31 +1,26 @@
 """A large model behind an endpoint, given the recipe's chunks: the LLM + RAG way, tried by hand."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sfta.adapters import hub
 from sfta.adapters.contract import make_contract
 from sfta.core.stage import Runtime
+from sfta.evaluation.prompting import messages_of, told
 from sfta.recipe import Recipe
 from sfta.stages.trial import Asked, open_index
 from sfta_edge.answer import Searcher
 from sfta_edge.citation import parse_answer
 from sfta_edge.errors import ConfigError, ToolError
 from sfta_edge.prompt import PromptContract
-from sfta_edge.reply import Answer, CitableChunk, cite
+from sfta_edge.reply import Answer, cite
 
 if TYPE_CHECKING:
     from sfta.adapters.teacher_asking import Messages
     from sfta.adapters.teacher_openai import Endpoint
     from sfta.adapters.teacher_replies import Reply
-
-_FORM = (
-    'For each quote write one line, [number of the document] "sentence, copied to the letter". '
-    "Then write one line, {marker} and the answer alone. If no document holds the answer, write "
-    "nothing but: {refusal}"
-)
 
 
 class EndpointAsked:
@@ -79,19 +74,6 @@ class EndpointAsked:
             return await teacher.ask(Request(messages))
 
 
-def messages_of(
-    contract: PromptContract, chunks: Sequence[CitableChunk], question: str
-) -> list[dict[str, str]]:
-    """The contract's texts as a chat; the answer form is told, the model has not learnt it."""
-    _, *bodies, last = contract.segments(chunks, question)
-    documents = "".join(part.text for body in bodies for part in body)
-    form = _FORM.format(marker=contract.answer_marker, refusal=contract.refusal)
-    return [
-        {"role": "system", "content": f"{contract.system}\n{form}"},
-        {"role": "user", "content": f"{documents}{last[0].text}"},
-    ]
-
-
 @contextmanager
 def open_endpoint(
     recipe: Recipe, runtime: Runtime, url: str, model: str, key_variable: str | None
@@ -108,10 +90,11 @@ def open_endpoint(
     from sfta.adapters.teacher_openai import Endpoint
 
     endpoint = Endpoint(
-        url, model, role="model", api_key_env=key_variable, temperature=0.0, concurrency=1,
+        url, model, role="model", settings="--endpoint", api_key_env=key_variable,
+        temperature=0.0, concurrency=1,
         max_output_tokens=recipe.evaluate.max_answer_tokens * 2,
     )  # fmt: skip
     base: Any = hub.resolve_model(recipe.model.base, runtime.cache, root=recipe.root)
-    contract = make_contract(hub.load_tokenizer(base), recipe.prompt)
+    contract = told(make_contract(hub.load_tokenizer(base), recipe.prompt))
     with open_index(recipe, runtime) as retriever:
         yield EndpointAsked(endpoint, retriever, contract, recipe.retrieval.top_k)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from fakes import CompletionServer, completion, serving
 from sfta.adapters.teacher_openai import Endpoint
 from sfta.cli import chat
+from sfta.evaluation.prompting import told
 from sfta.stages import trial, trial_endpoint
 from sfta.stages.trial_endpoint import EndpointAsked, messages_of
 from sfta_edge.errors import ConfigError, ToolError
@@ -131,7 +132,7 @@ def test_a_key_without_an_endpoint_is_a_mistake(opened):
 
 def asked(server, retriever, question="What does fault E-114 mean?"):
     with serving(server) as url:
-        return EndpointAsked(Endpoint(url, "big"), retriever, CONTRACT, 2).ask(question)
+        return EndpointAsked(Endpoint(url, "big"), retriever, told(CONTRACT), 2).ask(question)
 
 
 def test_an_endpoint_is_given_the_chunks_and_told_the_form_of_an_answer(word_retriever):

@@ -6,7 +6,7 @@ import pytest
 
 from judged_arms import CASES, CONTRACT, REFUSAL, oracle_place, read_lines
 from sfta.core.config import build
-from sfta.evaluation.arms import ARMS, Reply, append_replies, ask_arm, read_replies
+from sfta.evaluation.arms import Reply, append_replies, arm_of, ask_arm, read_replies
 from sfta.evaluation.cases import answer_in, given_chunk, make_cases, write_retrieval
 from sfta.evaluation.config import EvaluateConfig
 from sfta.evaluation.judgement import judge
@@ -83,11 +83,10 @@ def test_documents_that_come_with_a_question_are_its_context_and_nothing_is_sear
 
 def test_arms_differ_only_in_model_and_context():
     case = next(case for case in CASES if oracle_place(case) == 2)
-    assert ARMS["base_closed"].chunks(case) == ()
-    assert ARMS["base_rag"].chunks(case) == ARMS["raft_rag"].chunks(case) == case.retrieved
-    assert ARMS["raft_oracle"].chunks(case) == (case.retrieved[1],)
-    assert ARMS["raft_oracle"].chunks(CASES[-1]) == CASES[-1].retrieved
-    assert set(ARMS) == set(EvaluateConfig.model_fields["arms"].annotation.__args__[0].__args__)
+    assert arm_of("base_closed").chunks(case) == ()
+    assert arm_of("base_rag").chunks(case) == arm_of("raft_rag").chunks(case) == case.retrieved
+    assert arm_of("raft_oracle").chunks(case) == (case.retrieved[1],)
+    assert arm_of("raft_oracle").chunks(CASES[-1]) == CASES[-1].retrieved
 
 
 def test_retrieval_is_frozen_to_a_file_in_the_order_of_the_questions(tmp_path):
@@ -120,22 +119,22 @@ class FakeModel:
 def test_no_question_is_asked_twice_after_an_interruption(tmp_path):
     store, broken, whole = tmp_path / "a.jsonl", FakeModel(fails_at=40), FakeModel()
     with pytest.raises(ConnectionError):
-        ask_arm(ARMS["base_rag"], CASES, store, broken.ask_many)
+        ask_arm(arm_of("base_rag"), CASES, store, broken.ask_many)
     kept = set(read_replies(store))
     assert len(kept) == 32
-    replies = ask_arm(ARMS["base_rag"], CASES, store, whole.ask_many)
+    replies = ask_arm(arm_of("base_rag"), CASES, store, whole.ask_many)
     assert kept.isdisjoint(whole.asked)
     assert [reply.id for reply in replies] == [case.question.id for case in CASES]
-    assert ask_arm(ARMS["base_rag"], CASES, store, FakeModel(fails_at=0).ask_many) == replies
+    assert ask_arm(arm_of("base_rag"), CASES, store, FakeModel(fails_at=0).ask_many) == replies
 
 
 def test_a_reply_that_was_cut_off_in_writing_is_asked_again(tmp_path):
     store, model = tmp_path / "a.jsonl", FakeModel()
-    ask_arm(ARMS["base_rag"], CASES[:3], store, model.ask_many)
+    ask_arm(arm_of("base_rag"), CASES[:3], store, model.ask_many)
     whole = store.read_bytes()
     store.write_bytes(whole[:-5])
     again = FakeModel()
-    ask_arm(ARMS["base_rag"], CASES[:3], store, again.ask_many)
+    ask_arm(arm_of("base_rag"), CASES[:3], store, again.ask_many)
     assert again.asked == ["a002"]
     assert store.read_bytes() == whole
 
@@ -153,7 +152,21 @@ def test_replies_survive_any_text(tmp_path):
         ({"arms": ["base_rag"]}, "arms must name raft_rag"),
         ({"arms": ["raft_rag"]}, "arms must name base_rag"),
         ({"arms": ["raft_rag", "raft_rag", "base_rag"]}, "must not name an arm twice"),
-        ({"arms": ["llm"]}, "input should be"),
+        ({"arms": ["llm"]}, "string should match pattern"),
+        ({"arms": ["base_rag", "raft_rag", "llm_rag"]}, "there is no model 'llm'"),
+        (
+            {"models": {"sft": {"kind": "file", "path": "x"}}},
+            "no arm asks 'sft'; add sft_rag to arms",
+        ),
+        ({"models": {"raft": {"kind": "file", "path": "x"}}}, "the recipe's own model"),
+        (
+            {
+                "models": {
+                    "llm": {"kind": "openai", "base_url": "http://k:v@h/v1", "model": "m"}
+                }
+            },
+            "api_key_env",
+        ),
         ({"min_token_f1": 1.5}, "less than or equal to 1"),
         ({"resamples": 10}, "greater than or equal to 1000"),
         ({"min_f1": 0.5}, "did you mean"),

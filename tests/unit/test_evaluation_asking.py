@@ -4,7 +4,7 @@ import pytest
 
 from evaluated_models import chunk, make_chunks, make_job, read, row
 from fake_engines import CONTRACT, NOUNS, REFUSAL, FakeEngine
-from sfta.evaluation.arms import ARMS
+from sfta.evaluation.arms import arm_of
 from sfta.evaluation.asking import Asker, calibrate
 from sfta.evaluation.calibration import Margin, fit_bias
 from sfta.evaluation.machine import processor_name
@@ -30,9 +30,9 @@ def test_chunks_that_do_not_fit_are_not_counted_as_given(tmp_path):
     asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60), not_asked)
     long = chunk("c2", "x" * 200)
     item = ("q", "What colour is the pump?", [chunk("c1", "The pump is painted red."), long])
-    (reply,) = asker.ask_many(ARMS["raft_rag"], [item])
+    (reply,) = asker.ask_many(arm_of("raft_rag"), [item])
     assert reply.given == ("c1",)
-    (alone,) = asker.ask_alone(ARMS["raft_rag"], [item])
+    (alone,) = asker.ask_alone(arm_of("raft_rag"), [item])
     assert (alone.given, alone.completion) == (reply.given, reply.completion)
     assert alone.milliseconds >= 0.0
 
@@ -44,9 +44,9 @@ def test_when_the_search_finds_nothing_the_model_is_not_asked(tmp_path, monkeypa
     asker = Asker(engine, CONTRACT, AnswerSettings(max_tokens=60), not_asked)
     item = ("q", "What colour is the pump?", [])
     for ask in (asker.ask_many, asker.ask_alone):
-        assert ask(ARMS["raft_rag"], [item])[0].completion == REFUSAL
+        assert ask(arm_of("raft_rag"), [item])[0].completion == REFUSAL
     assert FakeEngine.prompts == []
-    assert asker.ask_many(ARMS["raft_closed"], [item])[0].prompt_tokens > 0
+    assert asker.ask_many(arm_of("raft_closed"), [item])[0].prompt_tokens > 0
 
 
 def test_a_calibration_is_not_made_twice(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfta.evaluation.arms import ARMS, Reply
+from sfta.evaluation.arms import Reply, arm_of
 from sfta.evaluation.calibration import Margin, fit_bias
 from sfta.evaluation.cases import Case
 from sfta.evaluation.caveats import warnings
@@ -94,7 +94,7 @@ def make_evaluation(cases, *, given_chunks=("c",), matches=(), cluster="auto"):
         Reply(c.question.id, "Answer: 7 bar", given_chunks, False, 1, 1, 1.0) for c in cases
     ]
     judged = [judge(case, (CHUNK,), "Answer: 7 bar", CONTRACT) for case in cases]
-    arms = [ArmResult(ARMS["raft_rag"], replies, judged)]
+    arms = [ArmResult(arm_of("raft_rag"), replies, judged)]
     config = EvaluateConfig(cluster=cluster)
     return Evaluation(cases, arms, CONTRACT, Leakage(tuple(matches), 9), config, {}, 7)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sfta.cli.compare import command
 from sfta.evaluation.aggregate import METRICS
-from sfta.evaluation.arms import ARMS, Reply, append_replies, ask_arm, read_replies
+from sfta.evaluation.arms import Reply, append_replies, arm_of, ask_arm, read_replies
 from sfta.evaluation.cases import Case
 from sfta.evaluation.comparison import compare
 from sfta.evaluation.leakage import find_leakage
@@ -210,7 +210,7 @@ def replies_to(items):
 def test_every_arm_has_a_store_of_its_own(tmp_path):
     cases = [make_case("q1")]
     for name in ("base_rag", "base_closed"):
-        ask_arm(ARMS[name], cases, tmp_path / f"{name}.jsonl", replies_to)
+        ask_arm(arm_of(name), cases, tmp_path / f"{name}.jsonl", replies_to)
     assert read_replies(tmp_path / "base_rag.jsonl")["q1"].given == ("c1",)
     assert read_replies(tmp_path / "base_closed.jsonl")["q1"].given == ()
 
@@ -218,7 +218,7 @@ def test_every_arm_has_a_store_of_its_own(tmp_path):
 def test_replies_to_questions_that_are_no_longer_asked_are_left_out(tmp_path):
     store = tmp_path / "a.jsonl"
     append_replies(store, [Reply("old", "x", (), False, 1, 1, 0.0)])
-    replies = ask_arm(ARMS["base_rag"], [make_case("new")], store, replies_to)
+    replies = ask_arm(arm_of("base_rag"), [make_case("new")], store, replies_to)
     assert [reply.id for reply in replies] == ["new"]
 
 
@@ -229,8 +229,8 @@ def test_questions_are_asked_in_batches_that_are_saved_one_by_one(tmp_path):
         sizes.append((len(items), len(read_replies(store))))
         return replies_to(items)
 
-    ask_arm(ARMS["base_rag"], [make_case(f"q{n}") for n in range(40)], store, ask)
-    assert sizes == [(16, 0), (16, 16), (8, 32)]
+    ask_arm(arm_of("base_rag"), [make_case(f"q{n}") for n in range(70)], store, ask)
+    assert sizes == [(32, 0), (32, 32), (6, 64)]
 
 
 def test_a_store_that_holds_only_half_a_line_starts_anew(tmp_path):
@@ -238,4 +238,4 @@ def test_a_store_that_holds_only_half_a_line_starts_anew(tmp_path):
     store.write_bytes(b'{"id": "q1", "compl')
     assert read_replies(store) == {}
     assert store.read_bytes() == b""
-    assert len(ask_arm(ARMS["base_rag"], [make_case("q1")], store, replies_to)) == 1
+    assert len(ask_arm(arm_of("base_rag"), [make_case("q1")], store, replies_to)) == 1

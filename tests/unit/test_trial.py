@@ -7,7 +7,9 @@ import pytest
 
 from sfta.core.artifact import writing
 from sfta.core.stage import Runtime
+from sfta.evaluation.prompting import told
 from sfta.recipe import Recipe
+from sfta.stages import compared_models as models
 from sfta.stages import trial
 from sfta_edge.errors import ConfigError, IntegrityError
 from spelled_prompts import CONTRACT
@@ -29,9 +31,10 @@ def tools(monkeypatch, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
     (base / "config.json").write_text("{}", "utf-8")
-    monkeypatch.setattr(trial.hub, "resolve_model", lambda *_, **__: base)
-    monkeypatch.setattr(trial.hub, "load_tokenizer", lambda _: None)
-    monkeypatch.setattr(trial, "make_contract", lambda _, texts: (texts, CONTRACT)[1])
+    monkeypatch.setattr(models.hub, "resolve_model", lambda *_, **__: base)
+    monkeypatch.setattr(models.hub, "load_tokenizer", lambda _: None)
+    monkeypatch.setattr(models, "make_contract", lambda _, texts: (texts, CONTRACT)[1])
+    monkeypatch.setattr(models, "file_contract", lambda *_: CONTRACT)
 
     def model_gguf(folder, _cache, scheme):
         called.append((folder, scheme))
@@ -41,8 +44,8 @@ def tools(monkeypatch, tmp_path):
         called.append(("merged", adapter, quantized))
         (out / "config.json").write_text("{}", "utf-8")
 
-    monkeypatch.setattr(trial, "model_gguf", model_gguf)
-    monkeypatch.setattr(trial, "merge", merge)
+    monkeypatch.setattr(models, "model_gguf", model_gguf)
+    monkeypatch.setattr(models, "merge", merge)
     return SimpleNamespace(called=called, base=base, folder=tmp_path)
 
 
@@ -55,7 +58,7 @@ def test_the_base_is_converted_in_the_scheme_that_is_measured(recipe, tools):
     file, contract, settings = opened(recipe, tools, "base")
     assert file == tools.base / "model.gguf"
     assert tools.called == [(tools.base, "Q8_0")]
-    assert contract == CONTRACT
+    assert contract == told(CONTRACT)
     assert (settings.top_k, settings.candidates, settings.max_tokens) == (3, 9, 77)
     assert not settings.choose_quotes
 
@@ -88,9 +91,10 @@ def test_a_folder_of_a_model_is_converted(recipe, tools):
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_what_is_no_model_is_said(recipe, tools, name):
     (tools.folder / "empty").mkdir()
-    with pytest.raises(ConfigError, match="no GGUF file, adapter or model folder") as error:
+    with pytest.raises(
+        ConfigError, match="no GGUF file, adapter, model folder, artifact or recipe"
+    ):
         opened(recipe, tools, tools.folder / name)
-    assert "trained, base" in error.value.hint
 
 
 def test_a_recipe_that_was_not_trained_says_how(recipe, tools, monkeypatch):
