@@ -10,11 +10,13 @@ from pydantic import Field, NonNegativeInt, PrivateAttr, model_validator
 from sfta.core.config import Section, build, override, read_yaml
 from sfta.documents.config import ChunkConfig, IndexConfig, IngestConfig, RetrievalConfig
 from sfta.evaluation.config import EvaluateConfig
+from sfta.evaluation.robustness.config import RobustnessConfig
 from sfta.raft.config import CardConfig, GenerateConfig, PromptConfig
 from sfta.raft.intake.config import DatasetConfig
 from sfta.stages.config import (
     BundleConfig,
     ExportConfig,
+    LadderConfig,
     MergeConfig,
     OnnxConfig,
     SweepConfig,
@@ -67,8 +69,12 @@ class Recipe(Section):
     """What is made for the device."""
     onnx: OnnxConfig = OnnxConfig()
     """What is made for other runtimes, if it is asked for."""
+    ladder: LadderConfig = LadderConfig()
+    """What is compared when it is asked what a scheme costs."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """What is measured, and the least it takes to ship."""
+    robustness: RobustnessConfig = RobustnessConfig()
+    """What `sfta robustness` does to the questions and their documents."""
     bundle: BundleConfig = BundleConfig()
     """What goes to the device."""
     sweep: SweepConfig = SweepConfig()
@@ -107,6 +113,12 @@ class Recipe(Section):
         alone = self.train.method != "full" and not self.train.lora.dora
         if self.export.adapter and not alone:
             raise ValueError("export.adapter needs train.method lora or qlora without dora")
+        whole = self.train.method != "full" and not self.merge.adapters
+        if "adapter" in self.ladder.task_rungs and not (whole and self.merge.weight == 1):
+            raise ValueError(
+                "ladder.task_rungs: adapter needs train.method lora or qlora, and a model that "
+                "was merged from this adapter alone"
+            )
         return self
 
     @model_validator(mode="after")

@@ -46,7 +46,8 @@ def command(
 
     Of a dataset also: rows, the funnel from candidates to rows, and three rows as training
     sees them, with the tokens that carry loss marked. Of a report the base model against the
-    trained one, and the gates. Of a ladder every rung, and what each scheme has lost.
+    trained one, and the gates. Of a ladder every rung, and what each scheme
+    has lost. Of a robustness what every disturbance costs.
 
     Example: sfta inspect runs/generate/0123456789abcdef --rows 5
     """
@@ -94,3 +95,7 @@ def _print_table_of(artifact: "Artifact") -> None:
         from sfta.cli.ladder_screen import print_ladder
 
         print_ladder(json.loads(artifact.file("ladder.json").read_text("utf-8")))
+    if artifact.kind == "robustness":
+        from sfta.cli.robustness_screen import print_robustness
+
+        print_robustness(json.loads(artifact.file("robustness.json").read_text("utf-8")))

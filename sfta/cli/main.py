@@ -24,6 +24,7 @@ STAGE_COMMANDS = (
     "export-onnx",
     "evaluate",
     "ladder",
+    "robustness",
     "bundle",
 )
 COMMANDS: tuple[str, ...] = (
@@ -31,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     *STAGE_COMMANDS,
     "sweep",
     *("chat", "init", "show", "plan", "runs", "inspect", "review", "convert", "compare"),
+    "questions",
     "hand-over",
     "keygen",
     "doctor",

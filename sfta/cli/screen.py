@@ -24,6 +24,7 @@ _NEXT = {
     "export-onnx": "sfta evaluate {recipe}",
     "evaluate": "sfta bundle {recipe}",
     "ladder": "sfta inspect {artifact}",
+    "robustness": "sfta inspect {artifact}",
     "bundle": "sh {artifact}/bundle/install.sh --key PUBLIC.pem --prefix FOLDER",
 }
 _SHOWN_METRICS = 5

@@ -36,6 +36,7 @@ _PROMISES = {
     "export-onnx": "Make ONNX of the model and the embedder, and prove that it is equal.",
     "evaluate": "Measure base and trained model through the code of the device.",
     "ladder": "Say what each exported scheme loses in the task, and which is the smallest to ship.",
+    "robustness": "Ask with more, wrong, contradicting and hostile documents, and in other words.",
     "bundle": "Pack and sign what goes to the device.",
 }
 
@@ -80,7 +81,7 @@ def _command(name: str) -> click.Command:
 def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
     """Run a stage and what it needs."""
     from sfta.core.stage import run_stages, select
-    from sfta.stages.pipeline import BESIDE, stages_of
+    from sfta.stages.pipeline import stages_beside, stages_of
     from sfta.stages.together import processes, train_together
 
     if name == "adopt" and settings.dataset.file is None:
@@ -93,7 +94,7 @@ def _outcomes(name: str, settings: Recipe, runtime: Runtime) -> list[Outcome]:
         )
     outcomes: list[Outcome] = []
     run = train_together if processes() > 1 else run_stages
-    stages = select((*stages_of(settings), *BESIDE), name)
+    stages = select((*stages_of(settings), *stages_beside(settings)), name)
     run(stages, settings, runtime, on_outcome=outcomes.append)
     return outcomes
 

@@ -15,6 +15,7 @@ from sfta.stages import (
     ladder,
     merge,
     prefer,
+    robustness,
     train,
     train_retriever,
 )
@@ -30,7 +31,12 @@ STAGES: tuple[Stage[Recipe], ...] = (
     evaluate.STAGE,
     bundle.STAGE,
 )
-BESIDE: tuple[Stage[Recipe], ...] = (train_retriever.STAGE, ladder.STAGE, export_onnx.STAGE)
+BESIDE: tuple[Stage[Recipe], ...] = (
+    train_retriever.STAGE,
+    export_onnx.STAGE,
+    ladder.STAGE,
+    robustness.STAGE,
+)
 """Stages that no run needs: what they make is named in a recipe afterwards, or looked at."""
 
 
@@ -47,3 +53,10 @@ def stages_of(recipe: Recipe) -> tuple[Stage[Recipe], ...]:
         place = stages.index(train.STAGE) + 1
         stages = (*stages[:place], prefer.STAGE, *stages[place:])
     return stages
+
+
+def stages_beside(recipe: Recipe) -> tuple[Stage[Recipe], ...]:
+    """`BESIDE`, with what the recipe wants to be shown on its ladder."""
+    return tuple(
+        ladder.stage_for(recipe) if stage is ladder.STAGE else stage for stage in BESIDE
+    )

@@ -6,8 +6,10 @@ from chunk_jobs import word_tokens
 from counting_stages import stage_runtime
 from evaluated_models import evaluation_world
 from exported_models import exported
+from ladder_world import ladder_world
 from made_rows import made_rows
 from packaged_base import packaged
+from robust_world import robust_world
 from wheels_made import installed_wheels, runtime_package
 
 __all__ = [
@@ -19,10 +21,12 @@ __all__ = [
     "exported",
     "installed_wheels",
     "known_licences",
+    "ladder_world",
     "logging_as_before",
     "made_rows",
     "packaged",
     "recipe_folder",
+    "robust_world",
     "runtime_package",
     "stage_runtime",
     "wheel_house",
