@@ -167,7 +167,7 @@ def test_settings_that_make_no_sense_are_refused(changes, message):
 def test_the_section_has_defaults_that_a_recipe_need_not_name():
     minimal = {"name": "a", "ingest": {"sources": ["x"]}, "model": {"base": "x"}}
     recipe = Recipe.model_validate(minimal)
-    assert recipe.robustness.questions == 40
+    assert recipe.robustness.questions == 20
     assert recipe.robustness.distractors == [0, 1, 2, 3, 5, 7, 10]
 
 
