@@ -5,13 +5,13 @@ import re
 import pytest
 
 from evaluated_models import QUESTIONS, lines, make_job
-from fake_engines import CONTRACT, NOUNS, REFUSAL, FakeEmbedder, FakeEngine
+from fake_engines import CONTRACT, NOUNS, REFUSAL, FakeEngine
 from sfta.core.artifact import Artifact
 from sfta.evaluation.cases import Case
 from sfta.evaluation.oracles import Oracle
 from sfta.evaluation.questions import Question
 from sfta.evaluation.robustness.subjects import Subject, make_subjects
-from sfta.stages import evaluate, robust_answers
+from sfta.stages import evaluate, opened_model, robust_answers
 from sfta_edge.manifest import MANIFEST, Manifest
 from sfta_edge.retriever import Chunk
 
@@ -99,9 +99,6 @@ def robust_world(evaluation_world, monkeypatch):
     """All inputs of the stage robustness, with fake models."""
     root, inputs = evaluation_world
     (root / "questions.jsonl").write_bytes(lines(worded()))
-    monkeypatch.setattr(robust_answers, "Engine", ObeyingEngine)
-    monkeypatch.setattr(robust_answers, "Embedder", FakeEmbedder)
-    monkeypatch.setattr(robust_answers, "variant", lambda: "fake")
     monkeypatch.setattr(
         robust_answers, "model_gguf", lambda folder, cache, scheme: root / "base.gguf"
     )
@@ -110,5 +107,7 @@ def robust_world(evaluation_world, monkeypatch):
     evaluate.run(job)
     (job.out / MANIFEST).write_bytes(Manifest.of(job.out, "report", {}).to_bytes())
     inputs["report"] = Artifact.open(job.out)
+    # The report was made by others.
+    monkeypatch.setattr(opened_model, "Engine", ObeyingEngine)
     ObeyingEngine.prompts.clear()
     return root, inputs

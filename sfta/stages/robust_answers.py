@@ -2,30 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from sfta.adapters import hub
-from sfta.core.record_cache import FOLDER, RecordCache
 from sfta.core.stage import Job
 from sfta.evaluation.arms import arm_of
-from sfta.evaluation.asking import Asker, answer_arm
 from sfta.evaluation.cases import Case
 from sfta.evaluation.config import CANDIDATE, ArmName
-from sfta.evaluation.kept_replies import FILE as REPLIES
-from sfta.evaluation.kept_replies import KeptReplies
 from sfta.evaluation.outcome import ArmResult
 from sfta.evaluation.prompting import told
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
-from sfta.stages.index import EMBEDDER
-from sfta_edge.embedder import Embedder
-from sfta_edge.engine import Engine
-from sfta_edge.llama import variant
-from sfta_edge.manifest import sha256_file
+from sfta.stages.compared_models import NamedModel
+from sfta.stages.opened_model import opened
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
-from sfta_edge.retriever import similarities
 from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import model_gguf
 
@@ -60,17 +51,11 @@ def _ask(job: Job[Recipe], name: ArmName, cases: Sequence[Case]) -> ArmResult:
     shipped = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
     # As in the report: the base model has not learnt the answer form and is told.
     contract = shipped if trained else told(shipped)
-    path = _file(job, report["settings"]["scheme"], trained=trained)
-    with (
-        Embedder(job.inputs["index"].file(EMBEDDER)) as embeds,
-        Engine(path, context_tokens=settings.context_tokens or 4096) as engine,
-        RecordCache(job.runtime.cache / FOLDER / REPLIES) as cache,
-    ):
-        asker = Asker(engine, contract, settings, partial(similarities, embeds))
-        identity = (sha256_file(path)[0], embeds.identity.sha256, variant())
-        spelled = contract.to_bytes().hex()
-        kept = KeptReplies(cache, *identity, spelled, asdict(settings), arm.context)
-        return answer_arm(asker, arm, cases, job.work, 0, kept)[0]
+    named = NamedModel(
+        _file(job, report["settings"]["scheme"], trained=trained), contract, trained
+    )
+    with opened(job, named, settings) as found:
+        return found.answer(arm, cases, job.work, 0)[0]
 
 
 def _plain(measured: AnswerSettings) -> AnswerSettings:

@@ -10,7 +10,7 @@ from robust_world import ObeyingEngine
 from sfta.evaluation.cases import Case
 from sfta.evaluation.oracles import Oracle
 from sfta.evaluation.questions import Question
-from sfta.stages import robust_answers
+from sfta.stages import opened_model
 from sfta.stages.robust_answers import ask_variants
 from sfta_edge.errors import IntegrityError
 from sfta_edge.manifest import canonical_json
@@ -122,6 +122,6 @@ def test_a_window_of_no_stated_length_is_that_of_the_engine(robust_world, monkey
             opened.append(context_tokens)
             super().__init__(model, context_tokens=context_tokens)
 
-    monkeypatch.setattr(robust_answers, "Engine", Noting)
+    monkeypatch.setattr(opened_model, "Engine", Noting)
     ask_variants(make_job(robust_world, "2"), "raft_rag", [case_of("pump", "a")])
     assert opened == [4096]
