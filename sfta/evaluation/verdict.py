@@ -115,7 +115,12 @@ def _quotes_hold(validity: Estimate) -> Gate:
 
 def _strongest(found: Comparison) -> str:
     """The trivial baseline that the model beats by least."""
-    return min(found.over_trivial, key=lambda key: (found.over_trivial[key].low or 0.0, key))
+    # Of equals the first in the order of the baselines: the simplest to name.
+    order = list(BASELINES)
+    return min(
+        found.over_trivial,
+        key=lambda key: (found.over_trivial[key].low or 0.0, order.index(key)),
+    )
 
 
 def _about_trivial(found: Comparison) -> str:
