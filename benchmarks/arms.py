@@ -54,6 +54,8 @@ def recipe(out: Path, rows: int, *, sft: Path | None) -> Recipe:
             "questions": "measured.jsonl",
             "max_answer_tokens": 96,
             "choose_quotes": not closed,
+            "timed_questions": 0,
+            "general_questions": False,
         },
     }
     if sft is not None:
