@@ -98,11 +98,14 @@ def _cell(arm: Mapping[str, Any], metric: str) -> str:
 def main() -> None:
     """Measure all arms."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("questions", type=Path)
+    parser.add_argument("questions", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, default=Path("runs/arms"))
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/sfta"))
     parser.add_argument("--rows", type=int, default=150)
     options = parser.parse_args()
+    if options.questions is None:
+        print("give a folder with corpus.jsonl and questions.jsonl")
+        return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     out = options.out / options.questions.name
     runpy.run_path(str(_ROOT / "benchmarks/methods.py"))["prepare"](out, options.questions)

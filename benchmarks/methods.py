@@ -142,11 +142,14 @@ def _cell(arm: Record, metric: str) -> str:
 def main() -> None:
     """Measure all arms."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("questions", type=Path)
+    parser.add_argument("questions", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, default=Path("runs/methods"))
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/sfta"))
     parser.add_argument("--only", nargs="+", choices=list(_ARMS), default=list(_ARMS))
     options = parser.parse_args()
+    if options.questions is None:
+        print("give a folder with corpus.jsonl and questions.jsonl")
+        return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare(options.out, options.questions)
     runtime = Runtime(runs=options.out / "runs", cache=options.cache.expanduser())
