@@ -51,7 +51,10 @@ def prepare(out: Path, folder: Path) -> None:
         for question in held
     ]
     names = {question["id"] for question in held}
-    learned = [q for q in questions if q["id"] not in names and not _is_gone(q, gone)]
+    # Nor what was asked about a passage that is gone and has no answer in it.
+    learned = [
+        q for q in questions if q["id"] not in names and gone.isdisjoint(tools["about"](q))
+    ]
     tools["write"](out / "learned.jsonl", [tools["written"](q, places) for q in learned])
     tools["write"](out / "measured.jsonl", [tools["asked"](q, places) for q in measured])
 

@@ -71,6 +71,29 @@ def test_no_held_out_question_is_learnt_from(prepared):
     assert len(taught) == SIZE - 200
 
 
+def test_a_question_about_a_passage_that_is_gone_is_not_learnt_from(methods, tmp_path):
+    """Unanswerable questions name the passage that they are about, not one with the answer."""
+    corpus = [{"id": f"p{n}", "title": "A", "text": f"Fact{n:03} holds."} for n in range(SIZE)]
+    questions = [
+        {"id": f"q{n}", "question": f"Which fact holds at {n}?", "answers": [f"Fact{n:03}"],
+         "oracle_ids": [f"p{n}"]}
+        for n in range(SIZE)
+    ] + [
+        {"id": f"u{n}", "question": f"Why does fact {n} hold?", "answers": [],
+         "oracle_ids": [], "near_ids": [f"p{n}"]}
+        for n in range(SIZE)
+    ]  # fmt: skip
+    for name, records in (("corpus", corpus), ("questions", questions)):
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (tmp_path / f"{name}.jsonl").write_text(lines, "utf-8")
+    methods["prepare"](tmp_path, tmp_path)
+    there = {path.name for path in (tmp_path / "documents").glob("*.md")}
+    records = learned(tmp_path)
+    assert any(record.get("answerable") is False for record in records)
+    for record in records:
+        assert {place["document"] for place in record["oracle_pages"]} <= there
+
+
 def test_the_same_questions_are_held_out_as_from_the_reading_skill(methods, prepared):
     tools = runpy.run_path(str(ROOT / "configs/reading/prepare.py"))
     held = {question["id"] for question in tools["held"](list(prepared[1].values()), 200)}
