@@ -99,8 +99,11 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def save_base(name, folder):
-    """Write a random model of a family, in the form that the hub has them."""
+def save_base(name, folder, **settings):
+    """Write a random model of a family, in the form that the hub has them.
+
+    `settings` of its configuration stand before the family's own.
+    """
     family = FAMILIES[name]
     letters = {letter: n for n, letter in enumerate(sorted(ByteLevel.alphabet()))}
     words = Tokenizer(BPE(letters, []))
@@ -117,7 +120,7 @@ def save_base(name, folder):
     end = tokenizer.convert_tokens_to_ids(family.end)
     config = family.config(
         vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=end,
-        **{"pad_token_id": None, **_SHAPE, **family.settings},
+        **{"pad_token_id": None, **_SHAPE, **family.settings, **settings},
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.save_pretrained(folder)

@@ -45,6 +45,18 @@ def load_json(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def end_ids(settings: Mapping[str, Any]) -> list[int]:
+    """Tokens that end an answer, as settings name them; empty if they name none."""
+    value = settings.get("eos_token_id")
+    return value if isinstance(value, list) else [value] if isinstance(value, int) else []
+
+
+def ends_of(model_dir: Path) -> list[int]:
+    """Tokens that end an answer of a model folder."""
+    named = end_ids(read_json(model_dir / "generation_config.json"))
+    return named or end_ids(read_json(model_dir / CONFIG))
+
+
 def read_config(model_dir: Path) -> dict[str, Any]:
     """The settings of an unquantized model.
 

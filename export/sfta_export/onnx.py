@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from sfta_edge.errors import ConfigError, MissingDependencyError, ToolError
 from sfta_export.content import finished_file, finished_folder
@@ -47,6 +48,9 @@ _FORMS = {
 }
 SCHEMES = tuple(_FORMS)
 BITS = {scheme: form.bits for scheme, form in _FORMS.items()}
+# With other frequencies beyond some length, what is in memory has to be computed anew where a
+# text grows beyond it. The runtime does that at this length, whatever the model's own is.
+_LONG_FROM = 4096
 # Named by the builder, and still not built by this version of it.
 _NOT_BUILT = {"SmolLM3ForCausalLM": "it has no way for layers without positions"}
 
@@ -219,6 +223,22 @@ def _folder_problems(model_dir: Path, *, weights: bool = True) -> list[str]:
         problems.append(f"the ONNX builder cannot build {name}: {_NOT_BUILT[name]}")
     elif name not in known_architectures():
         problems.append(f"the ONNX builder does not know the architecture {name}")
+    return [*problems, *_frequency_problems(config)]
+
+
+def _frequency_problems(config: dict[str, Any]) -> list[str]:
+    """Of a model with other frequencies for long texts (longrope), as Phi 3.5 and 4 have them."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if "longrope" not in (rope.get("rope_type"), rope.get("type")):
+        return []
+    problems, length = [], config.get("original_max_position_embeddings")
+    if length != _LONG_FROM:
+        problems.append(
+            f"the ONNX runtime takes the frequencies for long texts from {_LONG_FROM} tokens on, "
+            f"and this model from {length}: an answer that grows past it would go wrong"
+        )
+    if "type" not in rope:
+        problems.append("the ONNX builder needs rope_parameters.type: longrope in config.json")
     return problems
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from sfta_edge.cores import physical_cores
 from sfta_edge.errors import IntegrityError
 from sfta_edge.prompt import PromptContract, Tokenize
-from sfta_export.model_settings import read_json
+from sfta_export.model_settings import end_ids, ends_of, read_json
 from sfta_export.onnx import EXACT, FAST, SETTINGS, set_accuracy
 from sfta_export.parity import Rung, Tolerance, check_tokens, compare
 from sfta_export.probes import TEXTS
@@ -70,8 +70,8 @@ def measure(folder: Path, scheme: str, expected: Reference) -> Rung:
         IntegrityError: the runtime cannot load or run it, or it computes no numbers.
     """
     try:
-        model = _load(folder)
-        ends = set(_end_ids(read_json(folder / SETTINGS)["model"]))
+        model = load_onnx(folder)
+        ends = set(end_ids(read_json(folder / SETTINGS)["model"]))
         pairs, written = [], []
         for probe, rows in zip(expected.probes, expected.logits, strict=True):
             found = _last_rows(model, probe.ids, len(rows))
@@ -129,16 +129,11 @@ def _check_settings(folder: Path, scheme: str, model_dir: Path) -> None:
         )
         if config.get(there) and carried.get(name) != config[there]
     ]
-    wanted = _end_ids(read_json(model_dir / "generation_config.json")) or _end_ids(config)
-    if wanted and not set(wanted) & set(_end_ids(carried)):
+    wanted = ends_of(model_dir)
+    if wanted and not set(wanted) & set(end_ids(carried)):
         problems.append(f"generation does not end at {wanted}")
     if problems:
         _fail(scheme, f"it does not carry what the model holds: {'; '.join(problems)}")
-
-
-def _end_ids(settings: dict[str, Any]) -> list[int]:
-    value = settings.get("eos_token_id")
-    return value if isinstance(value, list) else [value] if isinstance(value, int) else []
 
 
 def _held(rung: Rung, scheme: str) -> dict[str, Any]:
@@ -165,7 +160,7 @@ def _fail(scheme: str, why: str) -> NoReturn:
     )
 
 
-def _load(folder: Path) -> Any:
+def load_onnx(folder: Path) -> Any:
     """The model on the CPU, with as many threads as the other files are measured with."""
     import onnxruntime_genai as genai
 
@@ -176,31 +171,36 @@ def _load(folder: Path) -> Any:
     return genai.Model(config)
 
 
-def _generator(model: Any, ids: Sequence[int]) -> Any:
+def make_generator(model: Any, most_tokens: int) -> Any:
+    """What reads and writes one text of at most so many tokens."""
     import onnxruntime_genai as genai
 
     params = genai.GeneratorParams(model)
     # Whatever the model's own settings say: the most probable token, and nothing else.
     params.set_search_options(
-        max_length=len(ids) + WRITTEN + 1,
+        max_length=most_tokens,
         do_sample=False,
         repetition_penalty=1.0,
         no_repeat_ngram_size=0,
     )
-    generator = genai.Generator(model, params)
+    return genai.Generator(model, params)
+
+
+def _reading(model: Any, ids: Sequence[int]) -> Any:
+    generator = make_generator(model, len(ids) + WRITTEN + 1)
     generator.append_tokens(np.asarray(ids, dtype=np.int32))
     return generator
 
 
 def _last_rows(model: Any, ids: Sequence[int], count: int) -> Floats:
     # The runtime's memory is used again: what is kept is a copy.
-    logits = _generator(model, ids).get_output("logits")[0, -count:]
+    logits = _reading(model, ids).get_output("logits")[0, -count:]
     return np.array(logits, dtype=np.float32)
 
 
 def _write(model: Any, prompt: Sequence[int], ends: set[int]) -> list[int]:
     """The most probable answer, token by token, as served."""
-    generator = _generator(model, prompt)
+    generator = _reading(model, prompt)
     written: list[int] = []
     while len(written) < WRITTEN and not generator.is_done():
         generator.generate_next_token()

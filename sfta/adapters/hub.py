@@ -157,6 +157,22 @@ def tokenize_by(rules: str) -> Callable[[str, bool], list[int]]:
     return tokenize
 
 
+def hf_spell(tokenizer: Any) -> Callable[[Sequence[int]], str]:
+    """What puts written tokens into text as llama.cpp does: special tokens are none.
+
+    A blank that an answer begins with stays, which some tokenizers take off.
+    """
+    words = tokenizer.backend_tokenizer
+    before = words.encode(":", add_special_tokens=False).ids[-1:]
+    known = len(words.decode(before, skip_special_tokens=True))
+
+    def spell(ids: Sequence[int]) -> str:
+        text: str = words.decode([*before, *ids], skip_special_tokens=True)
+        return text[known:]
+
+    return spell
+
+
 def _composes_only(normalizer: Any) -> bool:
     if not isinstance(normalizer, dict):
         return False

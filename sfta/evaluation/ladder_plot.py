@@ -24,7 +24,8 @@ def picture(rungs: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any
 
     theme = THEMES["light"]
     with style.context("default"):
-        figure = Figure(figsize=(9.6, 0.9 + 0.42 * max(len(rungs), 4)), layout="constrained")
+        lines = max(len(rungs), len(found), 4)
+        figure = Figure(figsize=(9.6, 0.9 + 0.42 * lines), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
         for axes in (left, right):
@@ -59,6 +60,7 @@ def _divergences(axes: Any, rungs: Sequence[Mapping[str, Any]], theme: Theme) ->
 def _changes(axes: Any, found: Sequence[Mapping[str, Any]], theme: Theme) -> None:
     """Difference to 16 bits with its interval, smallest file below."""
     ordered = sorted(found, key=lambda one: int(one["size"]))
+    most = max(int(one["questions"]) for one in found)
     for place, one in enumerate(ordered):
         change = one["differences"].get("overall_f1")
         if change is None or change["value"] is None:
@@ -72,7 +74,12 @@ def _changes(axes: Any, found: Sequence[Mapping[str, Any]], theme: Theme) -> Non
             axes.annotate(f"loses {names}", (change["value"], place), xytext=(0, 8),
                           textcoords="offset points", fontsize=8, ha="center")  # fmt: skip
     axes.axvline(0.0, color=theme.ink, linewidth=1)
-    labels = [f"{one['scheme']}, {one['size'] / 1e6:.0f} MB" for one in ordered]
-    axes.set_yticks(range(len(ordered)), labels)
+    axes.set_yticks(range(len(ordered)), [_label(one, most) for one in ordered])
     axes.set_ylim(-0.6, len(ordered) - 0.4)
     axes.set_xlabel("change of overall F1 against 16 bits, 95 % interval", fontsize=9)
+
+
+def _label(one: Mapping[str, Any], most: int) -> str:
+    """Name and size; how many questions, if they are not all."""
+    few = "" if one["questions"] == most else f", n = {one['questions']}"
+    return f"{one['scheme']}, {one['size'] / 1e6:.0f} MB{few}"

@@ -30,14 +30,16 @@ def losses(files: Sequence[Answered], resampling: Resampling) -> list[dict[str, 
     """Figures of each file and its differences to the first, which has 16 bits.
 
     Returns:
-        For each file its scheme, size, `metrics` (value and interval by name), `differences`
-        (likewise, empty for the first) and `lost`, the names of what it has measurably lost.
+        For each file its scheme, size, how many `questions` it answered, `metrics` (value and
+        interval by name), `differences` (likewise, empty for the first) and `lost`, the names of
+        what it has measurably lost.
     """
     drawn = [resampling.sums(one.table) for one in files]
     return [
         {
             "scheme": one.scheme,
             "size": one.size,
+            "questions": len(one.table),
             "metrics": {key: _shown(estimate(BY_KEY[key], sums)) for key in COMPARED},
             **_compared(sums, drawn[0], first=index == 0),
         }

@@ -28,6 +28,7 @@ Scheme = Literal[
 ]
 OnnxScheme = Literal["int4", "fp16", "fp32"]
 OnnxEmbedderScheme = Literal["fp32", "int8"]
+TaskRung = Literal["adapter", "merged", "onnx"]
 _OTHER_LOSS = ("train.rows", "train.refusal_weight", "train.context_tokens")
 PythonVersion = Annotated[str, Field(pattern=r"^3\.\d{1,2}$")]
 
@@ -82,19 +83,43 @@ class ExportConfig(Section):
 
 
 class OnnxConfig(Section):
-    """What `sfta export-onnx` makes. No other stage reads it."""
+    """What `sfta export-onnx` makes."""
 
     schemes: Annotated[list[OnnxScheme], Field(min_length=1)] = ["int4"]
     """Number formats of the model, one folder for onnxruntime-genai for each. fp16 is meant for a
     GPU and is no faster than fp32 on a CPU."""
     embedder: list[OnnxEmbedderScheme] = []
     """Number formats of the embedder of `index.embedder` as ONNX, one folder for each."""
+    parity_rows: PositiveInt = 12
+    """Validation rows on which each folder is held against the merged model."""
 
     @model_validator(mode="after")
     def _no_repetition(self) -> Self:
         for named in (self.schemes, self.embedder):
             if len(set(named)) != len(named):
                 raise ValueError("a scheme is listed twice")
+        return self
+
+
+class LadderConfig(Section):
+    """What `sfta ladder` shows beside the GGUF files of `export.schemes`."""
+
+    onnx: bool = False
+    """Also the ONNX folders of `onnx.schemes`; `sfta export-onnx` runs first."""
+    task_rungs: list[TaskRung] = []
+    """What answers the benchmark beside the GGUF files, one question at a time and slowly on a CPU:
+    `adapter`, the base in 4 or 8 bits with the adapter as they were trained; `merged`, the merged
+    model in PyTorch; `onnx`, every ONNX folder."""
+    task_questions: PositiveInt | None = 40
+    """Questions that these answer, drawn evenly over the kinds; the 16-bit file is compared on the
+    same. None: all that the GGUF files answer."""
+
+    @model_validator(mode="after")
+    def _rungs_are_there(self) -> Self:
+        if len(set(self.task_rungs)) != len(self.task_rungs):
+            raise ValueError("a rung is listed twice")
+        if "onnx" in self.task_rungs and not self.onnx:
+            raise ValueError("task_rungs: onnx needs ladder.onnx: true")
         return self
 
 

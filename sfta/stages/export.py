@@ -46,8 +46,8 @@ def run(job: Job[Recipe]) -> Metrics:
     facts = {s: gguf.verify_gguf(path, model.path, licence) for s, path in files.items()}
     record = ladder.check_ladder(
         model.path, files, contract, tokenize,
-        parity_probes(job, contract, tokenize),
-        trained=_trained(job, model.path), device=_device(runtime.device),
+        parity_probes(job, contract, tokenize, job.recipe.export.parity_rows),
+        trained=_trained(job, model.path), device=torch_device(runtime.device),
     )  # fmt: skip
     record |= {
         "files": {scheme: asdict(fact) for scheme, fact in facts.items()},
@@ -97,11 +97,11 @@ def _importance(
     job: Job[Recipe], model: Path, source: Path, contract: PromptContract, tokenize: Tokenize
 ) -> Path | None:
     """The importance matrix of the recipe's own training rows, gathered once."""
-    kept = job.work / IMPORTANCE
-    if kept.is_file() or not job.recipe.export.importance_rows:
+    kept, rows = job.work / IMPORTANCE, job.recipe.export.importance_rows
+    if kept.is_file() or not rows:
         return kept if kept.is_file() else None
-    prompts = importance_prompts(job, contract, tokenize)
-    found = gather(model, prompts, device=_device(job.runtime.device))
+    prompts = importance_prompts(job, contract, tokenize, rows)
+    found = gather(model, prompts, device=torch_device(job.runtime.device))
     named = for_file(found, source, job.runtime.cache)
     tokens = sum(map(len, prompts))
     origin = source_of(job.recipe.name, prompts)
@@ -137,7 +137,8 @@ def _metrics(
     return metrics
 
 
-def _device(wanted: str) -> str:
+def torch_device(wanted: str) -> str:
+    """Where a model in PyTorch runs: on a GPU if there is one and it may."""
     if wanted == "cpu":
         return "cpu"
     import torch

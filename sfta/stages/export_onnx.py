@@ -1,6 +1,7 @@
-"""Stage export-onnx: model -> onnx, a folder per scheme, each held against the model.
+"""Stage export-onnx: model, dataset -> onnx, a folder per scheme, each held against the model.
 
-Beside the line: devices run GGUF files, other runtimes and accelerators read ONNX.
+Beside the line: devices run GGUF files, other runtimes and accelerators read ONNX. Validation
+rows of the dataset are what is compared, as for GGUF files.
 """
 
 import importlib.metadata
@@ -14,11 +15,11 @@ from sfta.core.progress import track
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.recipe import Recipe
 from sfta.stages.disk_room import room_problems
+from sfta.stages.export_prompts import parity_probes
 from sfta_edge.errors import MissingDependencyError, SftaError
 from sfta_edge.manifest import canonical_json
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_export import onnx, onnx_embedder, onnx_parity
-from sfta_export.parity import probe_prompts
 from sfta_export.reference import load_folder, reference
 
 PARITY = "parity.json"
@@ -45,8 +46,10 @@ def run(job: Job[Recipe]) -> Metrics:
             onnx.model_onnx(job.inputs["model"].path, out, scheme)
         else:
             onnx_embedder.embedder_onnx(embedder, out, scheme)
+    probes, rungs = _model_rungs(job, models)
     record = {
-        "rungs": _model_rungs(job, models),
+        "probes": probes,
+        "rungs": rungs,
         "embedders": [
             onnx_embedder.check_vectors(out, scheme, embedder)
             for scheme, out in embedders.items()
@@ -62,7 +65,8 @@ def run(job: Job[Recipe]) -> Metrics:
     return _metrics(record, sizes)
 
 
-def _model_rungs(job: Job[Recipe], models: dict[Any, Path]) -> list[dict[str, Any]]:
+def _model_rungs(job: Job[Recipe], models: dict[Any, Path]) -> tuple[int, list[dict[str, Any]]]:
+    """How many prompts were compared, and what came out for each scheme."""
     model = job.inputs["model"]
     contract = PromptContract.read(model.file(PROMPT_FILE))
     tokenize = hub.hf_tokenize(hub.load_tokenizer(model.path))
@@ -72,12 +76,13 @@ def _model_rungs(job: Job[Recipe], models: dict[Any, Path]) -> list[dict[str, An
         )
         for scheme, out in models.items()
     }
+    probes = parity_probes(job, contract, tokenize, job.recipe.onnx.parity_rows)
     with tempfile.TemporaryDirectory(dir=job.work) as scratch:
         # On the CPU, as the targets are measured.
         loaded = load_folder(model.path)
-        expected = reference(loaded, probe_prompts(contract, tokenize), Path(scratch))
+        expected = reference(loaded, probes, Path(scratch))
         del loaded
-        return [
+        return len(probes), [
             onnx_parity.check_model(out, scheme, model.path, expected) | texts[scheme]
             for scheme, out in track(list(models.items()), "compare")
         ]
@@ -133,10 +138,11 @@ def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
 
 STAGE = Stage(
     name="export-onnx",
-    needs=("model",),
+    needs=("model", "dataset"),
     makes="onnx",
     sections=("model", "index", "onnx"),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

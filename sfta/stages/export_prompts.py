@@ -17,10 +17,10 @@ log = logging.getLogger("sfta")
 
 
 def parity_probes(
-    job: Job[Recipe], contract: PromptContract, tokenize: Tokenize
+    job: Job[Recipe], contract: PromptContract, tokenize: Tokenize, count: int
 ) -> tuple[Probe, ...]:
-    """Validation rows; prompts of no product in particular where there are none."""
-    rows = _encoded(job, contract, tokenize, "validation", job.recipe.export.parity_rows)
+    """So many validation rows; prompts of no product in particular where there are none."""
+    rows = _encoded(job, contract, tokenize, "validation", count)
     if not rows:
         log.info("export: no validation rows; parity is measured on built-in prompts")
         return probe_prompts(contract, tokenize)
@@ -28,10 +28,10 @@ def parity_probes(
 
 
 def importance_prompts(
-    job: Job[Recipe], contract: PromptContract, tokenize: Tokenize
+    job: Job[Recipe], contract: PromptContract, tokenize: Tokenize, count: int
 ) -> list[tuple[int, ...]]:
-    """Training rows, prompt and answer."""
-    rows = _encoded(job, contract, tokenize, "train", job.recipe.export.importance_rows)
+    """So many training rows, prompt and answer."""
+    rows = _encoded(job, contract, tokenize, "train", count)
     return [row.context + row.question + row.completion for row in rows]
 
 

@@ -2,57 +2,44 @@
 
 Beside the line: `export` proves that every file is the model, this says which of them to ship.
 Every scheme answers the benchmark through the code of the device, as the report says it answers.
+Where the recipe wants it, so do the adapter on its base, the merged model and ONNX.
 """
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from sfta.adapters import hub
-from sfta.core.record_cache import FOLDER, RecordCache
 from sfta.core.stage import Job, Metrics, Runtime, Stage
-from sfta.evaluation.arms import ARMS
-from sfta.evaluation.asking import Asker, answer_arm
 from sfta.evaluation.cases import Case
-from sfta.evaluation.clusters import clusters_of
-from sfta.evaluation.config import CANDIDATE
-from sfta.evaluation.kept_replies import FILE as REPLIES
-from sfta.evaluation.kept_replies import KeptReplies
+from sfta.evaluation.clusters import Clusters, clusters_of
 from sfta.evaluation.ladder_plot import picture
+from sfta.evaluation.ladder_table import table
 from sfta.evaluation.oracles import read_chunks
 from sfta.evaluation.questions import draw_evenly, read_questions
-from sfta.evaluation.scheme_loss import (
-    COMPARED,
-    Answered,
-    losses,
-    smallest_without_loss,
-    verdict,
-)
+from sfta.evaluation.scheme_loss import Answered, losses, smallest_without_loss, verdict
 from sfta.evaluation.statistics import Resampling
 from sfta.recipe import Recipe
-from sfta.stages.answer_facts import answer_facts
 from sfta.stages.benchmark import (
     benchmark_file,
     chunks_beside,
     questions_asked,
     searched_cases,
 )
-from sfta.stages.index import EMBEDDER, KNOWLEDGE
-from sfta_edge.embedder import Embedder
-from sfta_edge.engine import Engine
+from sfta.stages.index import KNOWLEDGE
+from sfta.stages.ladder_rungs import (
+    ONNX_RUNG,
+    AnsweringRung,
+    answers_of,
+    file_rungs,
+    further_rungs,
+    scheme_files,
+)
+from sfta.stages.scheme_speed import measured_speeds, write_quality
 from sfta_edge.errors import IntegrityError, SftaError
-from sfta_edge.llama import variant
 from sfta_edge.manifest import canonical_json, sha256_file, write_durably
-from sfta_edge.prompt import PROMPT_FILE, PromptContract
-from sfta_edge.retriever import similarities
-from sfta_edge.settings import AnswerSettings
-from sfta_export.gguf import lossless_scheme, model_gguf
 from sfta_export.ladder import PARITY
 
 RECORD, TABLE, PICTURE = "ladder.json", "ladder.csv", "ladder.png"
@@ -65,27 +52,59 @@ def run(job: Job[Recipe]) -> Metrics:
     Raises:
         IntegrityError: the scheme that ships has measurably lost something.
     """
-    recipe, cases = job.recipe, _cases(job)
-    files = _files(job)
-    clusters = clusters_of(cases, recipe.evaluate.cluster)
-    resampling = Resampling(clusters.names, recipe.evaluate.resamples, recipe.seed)
-    answered = [
-        Answered(scheme, path.stat().st_size, _ask(job, scheme, path, cases))
-        for scheme, path in files.items()
-    ]
-    found = losses(answered, resampling)
-    parity = json.loads(job.inputs["gguf"].file(PARITY).read_bytes())
-    said = verdict(found, len(cases))
+    cases = _cases(job)
+    clusters, resampling = _resampling(job.recipe, cases)
+    files = scheme_files(job)
+    answered = [_answered(job, rung, cases) for rung in file_rungs(files)]
+    found, parity = losses(answered, resampling), _parity(job)
+    beside, said = _beside(job, answered[0], cases), verdict(found, len(cases))
     record = {
         "verdict": said, "questions": len(cases), "clusters": clusters.level,
-        "parity": parity["rungs"], "schemes": found,
+        "parity": parity, "schemes": found, "beside": beside,
     }  # fmt: skip
+    measured = [*found, *beside]
     write_durably(job.out / RECORD, canonical_json(record))
-    write_durably(job.out / TABLE, _table(parity["rungs"], found).encode())
-    write_durably(job.out / PICTURE, picture(parity["rungs"], found))
+    write_durably(job.out / TABLE, table(parity, measured).encode())
+    write_durably(job.out / PICTURE, picture(parity, measured))
+    write_quality(job.out, found, measured_speeds(files), job.recipe.bundle.scheme)
     log.info("%s", said)
-    _refuse_loss(recipe.bundle.scheme, found)
-    return _metrics(found, said)
+    _refuse_loss(job.recipe.bundle.scheme, found)
+    return _metrics(measured, said)
+
+
+def _answered(job: Job[Recipe], rung: AnsweringRung, cases: Sequence[Case]) -> Answered:
+    log.info("ladder: %s", rung.name)
+    return Answered(rung.name, rung.size, answers_of(job, rung, cases))
+
+
+def _beside(job: Job[Recipe], whole: Answered, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """What is no GGUF file, compared with the 16-bit file on some of the questions."""
+    rungs, config = further_rungs(job), job.recipe.ladder
+    if not rungs:
+        return []
+    questions = [case.question for case in cases]
+    drawn = {q.id for q in draw_evenly(questions, config.task_questions, job.recipe.seed)}
+    places = [at for at, question in enumerate(questions) if question.id in drawn]
+    few = [cases[at] for at in places]
+    answered = [_answered(job, rung, few) for rung in rungs]
+    compared = [replace(whole, table=whole.table[places]), *answered]
+    return losses(compared, _resampling(job.recipe, few)[1])[1:]
+
+
+def _resampling(recipe: Recipe, cases: Sequence[Case]) -> tuple[Clusters, Resampling]:
+    clusters = clusters_of(cases, recipe.evaluate.cluster)
+    return clusters, Resampling(clusters.names, recipe.evaluate.resamples, recipe.seed)
+
+
+def _parity(job: Job[Recipe]) -> list[dict[str, Any]]:
+    """The rungs of export, and of export-onnx where they are to be shown."""
+    kinds = [kind for kind in ("gguf", "onnx") if kind in job.inputs]
+    rungs = []
+    for kind in kinds:
+        for rung in json.loads(job.inputs[kind].file(PARITY).read_bytes())["rungs"]:
+            name = rung["scheme"] if kind == "gguf" else ONNX_RUNG.format(**rung)
+            rungs.append({**rung, "scheme": name})
+    return rungs
 
 
 def _refuse_loss(shipped: str, found: Sequence[dict[str, Any]]) -> None:
@@ -105,57 +124,6 @@ def _cases(job: Job[Recipe]) -> list[Case]:
     asked = questions_asked(job, beside)
     drawn = draw_evenly(asked, job.recipe.evaluate.max_questions, job.recipe.seed)
     return searched_cases(job.inputs["index"].path, drawn, chunks, job.recipe)
-
-
-def _files(job: Job[Recipe]) -> dict[str, Path]:
-    """The 16-bit file first, made again where it does not ship."""
-    gguf, model = job.inputs["gguf"], job.inputs["model"].path
-    exact = lossless_scheme(model)
-    files = {str(s): gguf.file(f"model-{s}.gguf") for s in job.recipe.export.schemes}
-    whole = files.pop(exact, None) or model_gguf(model, job.runtime.cache, exact)
-    return {exact: whole, **files}
-
-
-def _ask(job: Job[Recipe], scheme: str, path: Path, cases: Sequence[Case]) -> Any:
-    """Answers of one file, judged; those that the report has are not asked for again."""
-    report = json.loads(job.inputs["report"].file("report.json").read_bytes())
-    facts = answer_facts(report, AnswerSettings().candidates)
-    settings, arm = AnswerSettings.from_facts(facts), ARMS[CANDIDATE]
-    contract = PromptContract.read(job.inputs["gguf"].file(PROMPT_FILE))
-    folder = job.work / scheme
-    folder.mkdir(exist_ok=True)
-    with (
-        Embedder(job.inputs["index"].file(EMBEDDER)) as embeds,
-        Engine(path, context_tokens=settings.context_tokens or 4096) as engine,
-        RecordCache(job.runtime.cache / FOLDER / REPLIES) as cache,
-    ):
-        asker = Asker(engine, contract, settings, partial(similarities, embeds))
-        identity = (sha256_file(path)[0], embeds.identity.sha256, variant())
-        spelled = contract.to_bytes().hex()
-        kept = KeptReplies(cache, *identity, spelled, asdict(settings), arm.context)
-        log.info("ladder: %s", scheme)
-        return answer_arm(asker, arm, cases, folder, 0, kept)[0].table
-
-
-def _table(rungs: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> str:
-    """Rungs from the adapter down, one line each."""
-    measured = {one["scheme"]: one for one in found}
-    text = io.StringIO()
-    names = [name for key in COMPARED for name in (key, f"{key}_change", f"{key}_interval")]
-    columns = ["rung", "bytes", "mean_kl", "top1", "greedy", *names, "lost"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    for rung in rungs:
-        row = {"rung": rung["scheme"]} | {k: rung[k] for k in ("mean_kl", "top1", "greedy")}
-        if (one := measured.get(rung["scheme"])) is not None:
-            row |= {"bytes": one["size"], "lost": " ".join(one["lost"])}
-            for key in COMPARED:
-                row[key] = one["metrics"][key]["value"]
-                change = one["differences"].get(key, {"value": "", "interval": ""})
-                row[f"{key}_change"] = change["value"]
-                row[f"{key}_interval"] = change["interval"]
-        writer.writerow(row)
-    return text.getvalue()
 
 
 def _metrics(found: Sequence[dict[str, Any]], said: str) -> Metrics:
@@ -192,8 +160,15 @@ STAGE = Stage(
     name="ladder",
     needs=("gguf", "model", "index", "dataset", "report"),
     makes="ladder",
-    sections=("seed", "retrieval", "model", "export", "evaluate", "bundle"),
+    sections=("seed", "retrieval", "model", "export", "evaluate", "bundle", "ladder"),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )
+
+
+def stage_for(recipe: Recipe) -> Stage[Recipe]:
+    """The stage that also needs what this recipe wants to be shown."""
+    wanted = {"adapter": "adapter" in recipe.ladder.task_rungs, "onnx": recipe.ladder.onnx}
+    return replace(STAGE, needs=(*STAGE.needs, *(kind for kind, on in wanted.items() if on)))

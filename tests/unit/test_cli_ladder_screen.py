@@ -12,8 +12,8 @@ def rung(scheme, kl):
 def scheme(name, size, f1, change=None, lost=()):
     differences = {"overall_f1": change} if change else {}
     metrics = {"overall_f1": {"value": f1, "interval": None}}
-    return {"scheme": name, "size": size, "metrics": metrics, "differences": differences,
-            "lost": list(lost)}  # fmt: skip
+    facts = {"scheme": name, "size": size, "questions": 127, "metrics": metrics}
+    return facts | {"differences": differences, "lost": list(lost)}
 
 
 RECORD = {
@@ -25,6 +25,7 @@ RECORD = {
         scheme("Q8_0", 100_000_000, 0.49, {"value": -0.01, "interval": [-0.03, 0.01]}),
         scheme("Q2_K", 40_000_000, None, {"value": None, "interval": None}, ["token_f1"]),
     ],
+    "beside": [],
 }  # fmt: skip
 
 
@@ -40,6 +41,18 @@ def test_a_line_says_size_divergence_and_change_with_its_interval(capsys):
     _, adapter, _, q8, q2, _ = capsys.readouterr().out.splitlines()
     assert adapter.split() == ["adapter", "1.5e-06", "97.0%", "50%"]
     assert "100  0.003" in q8
+    assert "127" in q8
     assert "0.490" in q8
     assert "-0.010 [-0.030, 0.010]" in q8
     assert q2.rstrip().endswith("token_f1")
+
+
+def test_what_was_asked_beside_stands_in_its_place(capsys):
+    """The merged model has no divergence from itself: its cells are empty."""
+    more = [{**scheme("merged", 270_000_000, 0.5), "questions": 40},
+            {**scheme("adapter", 280_000_000, 0.48), "questions": 40}]  # fmt: skip
+    print_ladder(RECORD | {"beside": more})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["adapter", "merged", "F16"]
+    assert lines[1].split() == ["adapter", "280", "1.5e-06", "97.0%", "50%", "40", "0.480"]
+    assert lines[2].split() == ["merged", "270", "40", "0.500"]

@@ -50,6 +50,7 @@ def test_what_is_answered_alike_has_lost_nothing():
     assert whole["differences"] == {}
     assert same["differences"]["overall_f1"] == {"value": 0.0, "interval": [0.0, 0.0]}
     assert whole["lost"] == same["lost"] == []
+    assert whole["questions"] == same["questions"] == COUNT
 
 
 def test_a_loss_on_every_question_is_measurable_and_named():
@@ -107,3 +108,9 @@ def test_the_picture_is_a_png_and_the_same_again(schemes):
     one = picture(RUNGS, rows)
     assert one.startswith(b"\x89PNG")
     assert one == picture(RUNGS, rows)
+
+
+def test_the_picture_shows_what_answered_fewer_questions():
+    rows = found(("F16", 100, table(spread(0.5))), ("Q8_0", 90, table(spread(0.5))))
+    few = {**rows[1], "scheme": "merged", "questions": 10}
+    assert picture(RUNGS, [*rows, few]) != picture(RUNGS, [*rows, {**few, "questions": COUNT}])

@@ -35,6 +35,11 @@ def model(exported):
 
 
 @pytest.fixture(scope="module")
+def inputs(exported):
+    return {kind: exported.inputs[kind] for kind in STAGE.needs}
+
+
+@pytest.fixture(scope="module")
 def runtime(exported):
     return exported.runtime
 
@@ -55,26 +60,19 @@ def recipe(model):
 
 
 @pytest.fixture(scope="module")
-def outcome(recipe, model, runtime):
-    return run_stage(
-        STAGE, recipe("int4", "fp32", embedder=["int8"]), {"model": model}, runtime
-    )
+def outcome(recipe, inputs, runtime):
+    return run_stage(STAGE, recipe("int4", "fp32", embedder=["int8"]), inputs, runtime)
 
 
 @pytest.fixture
-def job(recipe, model, runtime, tmp_path):
+def job(recipe, inputs, runtime, tmp_path):
     """A run in hand, to look into."""
 
     def build(*schemes, **options):
         for name in ("out", "work"):
             (tmp_path / name).mkdir(exist_ok=True)
-        return Job(
-            recipe(*schemes, **options),
-            {"model": model},
-            tmp_path / "out",
-            tmp_path / "work",
-            runtime,
-        )
+        made = recipe(*schemes, **options)
+        return Job(made, inputs, tmp_path / "out", tmp_path / "work", runtime)
 
     return build
 
@@ -113,6 +111,7 @@ def test_the_contract_goes_along(outcome):
 
 def test_the_proof_has_a_rung_for_each_target(outcome):
     record = record_of(outcome.artifact)
+    assert record["probes"] == 3
     assert [rung["scheme"] for rung in record["rungs"]] == ["int4", "fp32"]
     assert record["rungs"][0]["accuracy_level"] in (onnx.FAST, onnx.EXACT)
     for rung in record["rungs"]:
@@ -139,9 +138,9 @@ def test_the_same_inputs_give_the_same_artifact(outcome, job):
         assert path.read_bytes() == made.read_bytes(), path.name
 
 
-def test_a_second_run_reuses_the_first(outcome, recipe, model, runtime):
+def test_a_second_run_reuses_the_first(outcome, recipe, inputs, runtime):
     again = recipe("int4", "fp32", embedder=["int8"])
-    found = run_stage(STAGE, again, {"model": model}, runtime)
+    found = run_stage(STAGE, again, inputs, runtime)
     assert found.reused
     assert found.artifact.digest == outcome.artifact.digest
 
@@ -186,12 +185,12 @@ def test_a_build_that_is_killed_leaves_what_was_finished(job, built, monkeypatch
 
 
 def test_a_target_that_computes_something_else_is_no_artifact(
-    recipe, model, runtime, built, monkeypatch
+    recipe, inputs, runtime, built, monkeypatch
 ):
     strict = {s: replace(limit, mean_kl=0.0) for s, limit in onnx_parity.TOLERANCES.items()}
     monkeypatch.setattr(onnx_parity, "TOLERANCES", strict)
     with pytest.raises(IntegrityError, match="parity of ONNX int4 fails"):
-        run_stage(STAGE, recipe("int4"), {"model": model}, runtime)
+        run_stage(STAGE, recipe("int4"), inputs, runtime)
     left = [path.name for path in (runtime.runs / "export-onnx").iterdir()]
     assert not [name for name in left if name.startswith(".partial")]
 
@@ -216,9 +215,9 @@ def test_other_token_ids_are_no_artifact(job, built, monkeypatch):
         export_onnx.run(job("int4"))
 
 
-def test_schemes_and_model_decide_the_key_and_the_machine_does_not(recipe, model, runtime):
+def test_schemes_and_model_decide_the_key_and_the_machine_does_not(recipe, inputs, runtime):
     def key(*schemes, runtime=runtime, **options):
-        return key_of(STAGE, recipe(*schemes, **options), {"model": model}, runtime)
+        return key_of(STAGE, recipe(*schemes, **options), inputs, runtime)
 
     assert key("int4") != key("fp32")
     assert key("int4") != key("int4", embedder=["fp32"])
@@ -285,6 +284,7 @@ def test_too_little_room_is_said_before_anything_runs(recipe, runtime, model, mo
         {"schemes": ["int8"]},
         {"embedder": ["int4"]},
         {"embedder": ["int8", "int8"]},
+        {"parity_rows": 0},
     ],
 )
 def test_a_section_that_makes_no_sense_is_refused(recipe, section):
