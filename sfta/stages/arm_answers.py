@@ -25,9 +25,9 @@ from sfta.evaluation.perplexity import (
 from sfta.evaluation.prompting import closed, told, with_examples
 from sfta.recipe import Recipe
 from sfta.stages.benchmark import dataset_rows
-from sfta.stages.compared_models import NamedModel, named_model, scheme_of
+from sfta.stages.compared_models import named_model, scheme_of
 from sfta.stages.endpoint_arm import ask_endpoint
-from sfta.stages.opened_model import OpenedModel, opened
+from sfta.stages.opened_model import NamedModel, OpenedModel, opened
 from sfta_edge.errors import ConfigError
 from sfta_edge.llama import variant
 from sfta_edge.prompt import PromptContract

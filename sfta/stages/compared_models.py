@@ -1,6 +1,6 @@
 """Models named in a recipe or on the command line: their file, their prompt, what they are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sfta.adapters import hub
@@ -10,6 +10,7 @@ from sfta.core.artifact import Artifact
 from sfta.core.stage import Runtime, plan_stages, select
 from sfta.evaluation.config import BASE, FileModel
 from sfta.recipe import Recipe, load_recipe
+from sfta.stages.opened_model import NamedModel
 from sfta_edge.errors import ConfigError, SftaError
 from sfta_edge.manifest import MANIFEST
 from sfta_edge.model import Model
@@ -20,17 +21,6 @@ from sfta_export.merge import merge
 from sfta_export.quantized_base import QuantizedBase
 
 _RECIPES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedModel:
-    """A model, ready to be opened."""
-
-    file: Path
-    """GGUF."""
-    contract: PromptContract
-    trained: bool
-    """It was trained on the contract; else it has to be told how to answer."""
 
 
 def scheme_of(recipe: Recipe) -> str:

@@ -18,7 +18,6 @@ from sfta.evaluation.kept_replies import KeptReplies
 from sfta.evaluation.oracles import resolve_oracles
 from sfta.evaluation.outcome import ArmResult
 from sfta.recipe import Recipe
-from sfta.stages.compared_models import NamedModel
 from sfta.stages.index import EMBEDDER
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
@@ -27,6 +26,17 @@ from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PromptContract
 from sfta_edge.retriever import similarities
 from sfta_edge.settings import AnswerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model, ready to be opened."""
+
+    file: Path
+    """GGUF."""
+    contract: PromptContract
+    trained: bool
+    """It was trained on the contract; else it has to be told how to answer."""
 
 
 @dataclass(frozen=True, slots=True)

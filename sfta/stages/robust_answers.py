@@ -14,8 +14,7 @@ from sfta.evaluation.outcome import ArmResult
 from sfta.evaluation.prompting import told
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
-from sfta.stages.compared_models import NamedModel
-from sfta.stages.opened_model import opened
+from sfta.stages.opened_model import NamedModel, opened
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.settings import AnswerSettings
 from sfta_export.gguf import model_gguf

@@ -10,7 +10,7 @@ from fakes import CompletionServer, completion, serving
 from sfta.evaluation.forgetting import general_questions
 from sfta.evaluation.prompting import told
 from sfta.stages import arm_answers, evaluate
-from sfta.stages.compared_models import NamedModel
+from sfta.stages.opened_model import NamedModel
 from sfta_edge.errors import ConfigError, ToolError
 
 BOTH = ["base_rag", "raft_rag"]
