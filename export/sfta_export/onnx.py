@@ -169,7 +169,8 @@ def run_logged(command: Sequence[str], log_file: Path) -> bool:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w", encoding="utf-8") as kept:
         done = subprocess.run(
-            [sys.executable, *command],
+            # Unbuffered, so that what it died of stands last.
+            [sys.executable, "-u", *command],
             stdout=kept,
             stderr=subprocess.STDOUT,
             env=offline_environment(),

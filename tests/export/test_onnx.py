@@ -212,6 +212,14 @@ def test_a_build_that_fails_keeps_its_log_and_leaves_no_folder(copy, tmp_path):
     assert not list(tmp_path.glob(".partial*"))
 
 
+def test_what_a_program_died_of_stands_last_in_its_log(tmp_path, monkeypatch):
+    """Even where it prints through a buffer, which is written when it ends."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    log = tmp_path / "log"
+    assert not onnx.run_logged(["-c", "print('working'); raise ValueError('why')"], log)
+    assert log.read_text().splitlines()[-1] == "ValueError: why"
+
+
 def test_a_family_that_the_builder_names_and_cannot_build_is_refused(tmp_path):
     folder = save_base("smollm3", tmp_path / "smollm3")
     (problem,) = check_buildable(folder)

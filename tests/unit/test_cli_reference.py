@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from sfta.cli import reference
-from sfta.cli.main import COMMANDS
+from sfta.cli.main import COMMANDS, cli
 from sfta.cli.reference import (
     REQUIRED,
     WIDTH,
@@ -93,7 +93,15 @@ def test_explanations_of_the_keys_in_force_stay_within_the_width(text):
     assert [line for line in own if len(line) > WIDTH and "#" not in line.lstrip()[1:]] == []
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+def spelled(names):
+    """Commands, those of a group behind its name."""
+    for name in sorted(names):
+        command = cli.get_command(None, name)
+        inner = command.commands if isinstance(command, click.Group) else [None]
+        yield from (f"{name} {further}" if further else name for further in inner)
+
+
+@pytest.mark.parametrize("name", list(spelled(COMMANDS)))
 def test_every_command_has_its_section_and_its_example(commands, name):
     _, _, rest = commands.partition(f"### `sfta {name}`\n")
     section = rest.partition("\n##")[0]
