@@ -28,6 +28,7 @@ from sfta.stages.benchmark import dataset_rows
 from sfta.stages.compared_models import named_model, scheme_of
 from sfta.stages.endpoint_arm import ask_endpoint
 from sfta.stages.opened_model import NamedModel, OpenedModel, opened
+from sfta_edge.cores import physical_cores
 from sfta_edge.errors import ConfigError
 from sfta_edge.llama import variant
 from sfta_edge.prompt import PromptContract
@@ -126,7 +127,7 @@ class _Asking:
                 contract = self._spelt(named.contract, arm, trained=named.trained)
                 self._answer(ready.told(contract), arm)
             self._ask_beside(model, found)
-            self.answers.machine = environment(variant(), found.engine.threads)
+            self.answers.machine = environment(variant(), physical_cores())
 
     def _ask_beside(self, model: str, found: OpenedModel) -> None:
         """What is asked of a model apart from the benchmark."""
@@ -143,7 +144,7 @@ class _Asking:
                 self.world.chunks[name].text for name in sorted(ids & set(self.world.chunks))
             ]
             contract = found.asker.contract
-            self.answers.documents[model] = text_surprise(found.engine, contract, texts)
+            self.answers.documents[model] = text_surprise(found.asker.engine, contract, texts)
 
     def _answer(self, suited: OpenedModel, arm: Arm) -> None:
         """Answers of one arm, and what the right ones cost it."""
@@ -156,7 +157,7 @@ class _Asking:
         if self.measured:
             asker = suited.asker
             answers.surprises[arm.name] = arm_surprise(
-                suited.engine, asker.contract, asker.settings, arm, cases, self.measured
+                asker.engine, asker.contract, asker.settings, arm, cases, self.measured
             )
 
     def _named(self, model: str, compared: FileModel | None) -> NamedModel:

@@ -17,7 +17,8 @@ from sfta.evaluation.questions import (
 )
 from sfta.recipe import Recipe
 from sfta.stages.index import open_retriever
-from sfta_edge.errors import ConfigError
+from sfta_edge.errors import ConfigError, SftaError
+from sfta_edge.manifest import sha256_file
 from sfta_edge.retriever import Chunk
 
 _DEPTH = 10  # how far down the ranking is measured; the model is given the first top_k
@@ -85,6 +86,23 @@ def dataset_rows(job: Job[Recipe], *splits: str) -> Iterator[dict[str, Any]]:
         with dataset.file(f"{split}.jsonl").open(encoding="utf-8") as lines:
             for line in lines:
                 yield json.loads(line)
+
+
+def asked_content(recipe: Recipe) -> dict[str, str]:
+    """Digest of the benchmark's file: the recipe names it, its content decides the answers."""
+    path = benchmark_file(recipe)
+    return {"questions": sha256_file(path)[0]} if path is not None and path.is_file() else {}
+
+
+def asked_problems(recipe: Recipe) -> list[str]:
+    """Why the benchmark cannot be read; one sentence."""
+    path = benchmark_file(recipe)
+    try:
+        if path is not None:
+            read_questions(path)
+    except SftaError as error:
+        return [f"evaluate.questions: {error}"]
+    return []
 
 
 def benchmark_file(recipe: Recipe) -> Path | None:

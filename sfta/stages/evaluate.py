@@ -17,12 +17,13 @@ from sfta.evaluation.config import BASELINE, CANDIDATE, FileModel
 from sfta.evaluation.leakage import find_leakage
 from sfta.evaluation.oracles import read_chunks
 from sfta.evaluation.outcome import Evaluation
-from sfta.evaluation.questions import Question, draw_evenly, read_questions
+from sfta.evaluation.questions import Question, draw_evenly
 from sfta.evaluation.report import Timed, write_report
 from sfta.recipe import Recipe
 from sfta.stages.arm_answers import Answers, World, ask_arms
 from sfta.stages.benchmark import (
-    benchmark_file,
+    asked_content,
+    asked_problems,
     chunks_beside,
     dataset_rows,
     questions_asked,
@@ -33,8 +34,7 @@ from sfta.stages.endpoint_arm import asking_problems
 from sfta.stages.evaluation_judge import judge_content, judge_problems
 from sfta.stages.further_figures import with_further_figures
 from sfta.stages.index import KNOWLEDGE
-from sfta_edge.errors import SftaError
-from sfta_edge.manifest import canonical_json, sha256_file, write_durably
+from sfta_edge.manifest import canonical_json, write_durably
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.settings import AnswerSettings
 
@@ -116,14 +116,11 @@ def _metrics(report: dict[str, Any]) -> Metrics:
 
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:
-    path = benchmark_file(recipe)
     found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
     for name, model in recipe.evaluate.models.items():
         if isinstance(model, FileModel):
             found[f"model {name}"] = model_identity(recipe, runtime, model)
-    if path is not None and path.is_file():
-        found["questions"] = sha256_file(path)[0]
-    return found | judge_content(recipe)
+    return found | asked_content(recipe) | judge_content(recipe)
 
 
 def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
@@ -140,13 +137,7 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
             f"evaluate.scheme: {recipe.evaluate.scheme} is not among export.schemes "
             f"({', '.join(recipe.export.schemes)})"
         )
-    path = benchmark_file(recipe)
-    try:
-        if path is not None:
-            read_questions(path)
-    except SftaError as error:
-        problems.append(f"evaluate.questions: {error}")
-    return problems
+    return problems + asked_problems(recipe)
 
 
 STAGE = Stage(

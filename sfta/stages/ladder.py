@@ -18,12 +18,13 @@ from sfta.evaluation.clusters import Clusters, clusters_of
 from sfta.evaluation.ladder_plot import picture
 from sfta.evaluation.ladder_table import table
 from sfta.evaluation.oracles import read_chunks
-from sfta.evaluation.questions import draw_evenly, read_questions
+from sfta.evaluation.questions import draw_evenly
 from sfta.evaluation.scheme_loss import Answered, losses, smallest_without_loss, verdict
 from sfta.evaluation.statistics import Resampling
 from sfta.recipe import Recipe
 from sfta.stages.benchmark import (
-    benchmark_file,
+    asked_content,
+    asked_problems,
     chunks_beside,
     questions_asked,
     searched_cases,
@@ -38,8 +39,8 @@ from sfta.stages.ladder_rungs import (
     scheme_files,
 )
 from sfta.stages.scheme_speed import measured_speeds, write_quality
-from sfta_edge.errors import IntegrityError, SftaError
-from sfta_edge.manifest import canonical_json, sha256_file, write_durably
+from sfta_edge.errors import IntegrityError
+from sfta_edge.manifest import canonical_json, write_durably
 from sfta_export.ladder import PARITY
 
 RECORD, TABLE, PICTURE = "ladder.json", "ladder.csv", "ladder.png"
@@ -139,21 +140,12 @@ def _metrics(found: Sequence[dict[str, Any]], said: str) -> Metrics:
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    path = benchmark_file(recipe)
-    found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
-    if path is not None and path.is_file():
-        found["questions"] = sha256_file(path)[0]
-    return found
+    base = hub.model_identity(recipe.model.base, root=recipe.root)
+    return {"base": base, **asked_content(recipe)}
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    path = benchmark_file(recipe)
-    try:
-        if path is not None:
-            read_questions(path)
-    except SftaError as error:
-        return [f"evaluate.questions: {error}"]
-    return []
+    return asked_problems(recipe)
 
 
 STAGE = Stage(

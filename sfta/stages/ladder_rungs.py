@@ -3,26 +3,25 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sfta.adapters import hub
-from sfta.core.record_cache import FOLDER, RecordCache, code_identity
+from sfta.core.record_cache import code_identity
 from sfta.core.stage import Job
 from sfta.evaluation.aggregate import Array
 from sfta.evaluation.arms import arm_of
-from sfta.evaluation.asking import Asker, answer_arm
+from sfta.evaluation.asking import Asker
 from sfta.evaluation.cases import Case
 from sfta.evaluation.config import CANDIDATE
-from sfta.evaluation.kept_replies import FILE as REPLIES
-from sfta.evaluation.kept_replies import KeptReplies
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
 from sfta.stages.export import torch_device
 from sfta.stages.index import EMBEDDER
+from sfta.stages.opened_model import OpenedModel
 from sfta_edge.answer import ParallelEngine
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
@@ -100,13 +99,12 @@ def answers_of(job: Job[Recipe], rung: AnsweringRung, cases: Sequence[Case]) -> 
     with (
         Embedder(job.inputs["index"].file(EMBEDDER)) as embeds,
         rung.open(settings.context_tokens or _CONTEXT) as engine,
-        RecordCache(job.runtime.cache / FOLDER / REPLIES) as cache,
     ):
         asker = Asker(engine, contract, settings, partial(similarities, embeds))
         model, runs = rung.identity
-        identity = (model, embeds.identity.sha256, runs, contract.to_bytes().hex())
-        kept = KeptReplies(cache, *identity, asdict(settings), arm.context)
-        return answer_arm(asker, arm, cases, folder, 0, kept)[0].table
+        identity = (model, embeds.identity.sha256, runs)
+        found = OpenedModel(asker, identity, job.runtime.cache)
+        return found.answer(arm, cases, folder, 0)[0].table
 
 
 def _file_engine(path: Path, context_tokens: int) -> AbstractContextManager[ParallelEngine]:

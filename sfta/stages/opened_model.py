@@ -44,7 +44,6 @@ class OpenedModel:
     """One model in memory, with a prompt and settings."""
 
     asker: Asker
-    engine: Engine
     identity: tuple[str, ...]
     """Digests of the model and the embedder, and the variant of the runtime."""
     cache: Path
@@ -99,4 +98,4 @@ def opened(
     ):
         asker = Asker(engine, named.contract, settings, partial(similarities, embeds))
         identity = (sha256_file(named.file)[0], embeds.identity.sha256, variant())
-        yield OpenedModel(asker, engine, identity, job.runtime.cache)
+        yield OpenedModel(asker, identity, job.runtime.cache)

@@ -16,7 +16,7 @@ from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.cases import Case
 from sfta.evaluation.config import CANDIDATE
 from sfta.evaluation.oracles import read_chunks
-from sfta.evaluation.questions import Question, draw_evenly, read_questions
+from sfta.evaluation.questions import Question, draw_evenly
 from sfta.evaluation.robustness.config import ProbeName
 from sfta.evaluation.robustness.contradictions import contradictions
 from sfta.evaluation.robustness.documents import (
@@ -36,15 +36,16 @@ from sfta.evaluation.themes import THEMES
 from sfta.raft.wording import reworded
 from sfta.recipe import Recipe
 from sfta.stages.benchmark import (
-    benchmark_file,
+    asked_content,
+    asked_problems,
     chunks_beside,
     questions_asked,
     searched_cases,
 )
 from sfta.stages.index import KNOWLEDGE
 from sfta.stages.robust_answers import ask_variants
-from sfta_edge.errors import ConfigError, SftaError
-from sfta_edge.manifest import canonical_json, sha256_file, write_durably
+from sfta_edge.errors import ConfigError
+from sfta_edge.manifest import canonical_json, write_durably
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.retriever import Chunk
 
@@ -205,21 +206,12 @@ def _metrics(record: Mapping[str, Any]) -> Metrics:
 
 
 def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    path = benchmark_file(recipe)
-    found = {"base": hub.model_identity(recipe.model.base, root=recipe.root)}
-    if path is not None and path.is_file():
-        found["questions"] = sha256_file(path)[0]
-    return found
+    base = hub.model_identity(recipe.model.base, root=recipe.root)
+    return {"base": base, **asked_content(recipe)}
 
 
 def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    path = benchmark_file(recipe)
-    try:
-        if path is not None:
-            read_questions(path)
-    except SftaError as error:
-        return [f"evaluate.questions: {error}"]
-    return []
+    return asked_problems(recipe)
 
 
 STAGE = Stage(
