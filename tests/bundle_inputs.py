@@ -102,7 +102,9 @@ def make_inputs(folder, report=REPORT, **measured):
     }
     digests = {kind: made[kind].digest for kind in made} | measured
     report = {**report, "settings": {**report["settings"], "inputs": digests}}
-    texts = {"report.json": json.dumps(report), "report.html": "<p>report</p>"}
+    texts = {
+        "report.json": json.dumps(report), "report.html": "<p>report</p>", "answers.jsonl": "",
+    }  # fmt: skip
     made["report"] = artifact(folder / "report", "report", texts)
     return made
 
@@ -148,7 +150,7 @@ def bundle_recipe():
             "ingest": {"sources": ["x"]},
             "model": {"base": "maker/small-1b"},
             "retrieval": {"top_k": 3},
-            "bundle": {"counter": 4, "pythons": ["3.11"]},
+            "bundle": {"counter": 4, "pythons": ["3.11"], "originals": False},
         }
     )
 

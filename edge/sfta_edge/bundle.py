@@ -95,12 +95,14 @@ def install(
     *,
     allow_older: bool = False,
     environment: str = "",
+    trial: Callable[[Path], object] | None = None,
 ) -> slots.Installed:
-    """Install a bundle and make it the active one.
+    """Install a bundle and make it the active one, on probation if there is one to go back to.
 
     `environment` names the folder below ``environments`` in which its program was installed.
-    With `allow_older` a bundle may replace a newer one. Interrupted at any point, the bundle
-    that was active before stays active and complete.
+    With `allow_older` a bundle may replace a newer one. `trial` is given the complete folder
+    before anything changes, and raises if the bundle must not answer. Interrupted at any point,
+    the bundle that was active before stays active and complete.
 
     Raises:
         IntegrityError: the bundle is not what was signed, or is older than what is installed.
@@ -116,6 +118,8 @@ def install(
                 _require_newer(root, installed, key)
             preflight(found.manifest, root)
             incoming = _write_incoming(found, root, key)
+            if trial is not None:
+                _try_out(trial, incoming)
             _fill_spare_slot(incoming, root, installed, key)
             return installed
     except OSError as error:
@@ -245,6 +249,15 @@ def _write_incoming(found: Opened, root: Path, key: Ed25519PublicKey) -> Path:
     return incoming
 
 
+def _try_out(trial: Callable[[Path], object], incoming: Path) -> None:
+    """What fails goes away before the slot that a rollback needs is touched."""
+    try:
+        trial(incoming)
+    except BaseException:
+        shutil.rmtree(incoming, ignore_errors=True)
+        raise
+
+
 def _fill_spare_slot(
     incoming: Path, root: Path, installed: slots.Installed, key: Ed25519PublicKey
 ) -> None:
@@ -256,7 +269,7 @@ def _fill_spare_slot(
         shutil.rmtree(slot)
     incoming.rename(slot)
     sync_folder(slot.parent)
-    slots.activate(root, state.spare, installed, key)
+    slots.activate(root, state.spare, installed, key, slots.State.on_probation)
 
 
 def _copy(root: Path, manifest: Manifest, sink: Callable[[FileEntry], Write]) -> None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Verifies the bundle that this file lies in, then installs it. Uses no network.
 #
-#   sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older]
+#   sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older] [--no-test]
 #
 # Order: signature of the manifest (openssl), hashes of all files (sha256sum), no file that is
 # not listed; only then is anything of the bundle executed.
@@ -20,9 +20,9 @@ fail() {
     exit "$code"
 }
 
-usage() { say "usage: sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older]"; }
+usage() { say "usage: sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older] [--no-test]"; }
 
-key='' prefix='' python='' allow_older=''
+key='' prefix='' python='' allow_older='' no_test=''
 while [ $# -gt 0 ]; do
     case $1 in
         --key | --prefix | --python)
@@ -35,6 +35,7 @@ while [ $# -gt 0 ]; do
             shift 2
             ;;
         --allow-older) allow_older=--allow-older; shift ;;
+        --no-test) no_test=--no-test; shift ;;
         -h | --help) usage; exit 0 ;;
         *) usage; fail 2 "unknown option $1" ;;
     esac
@@ -150,7 +151,7 @@ if [ ! -e "$prefix/environments/$name/complete" ]; then
     : >"$environment/complete"
 fi
 "$prefix/environments/$name/bin/sfta-edge" install "$here" --key "$key" --root "$prefix" \
-    --environment "$name" $allow_older || {
+    --environment "$name" $allow_older $no_test || {
     code=$?
     # Only what this run made, and nothing refers to, is taken back.
     if [ -n "$environment" ] && ! grep -q "\"$name\"" "$prefix/state.json" 2>/dev/null; then

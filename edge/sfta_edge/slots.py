@@ -14,9 +14,8 @@ it the new one, and there is no moment between.
 
 import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,25 +24,13 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.launcher import write_launcher
 from sfta_edge.manifest import MANIFEST, canonical_json, sync_folder, write_durably
 from sfta_edge.signature import fingerprint, load_public_key, open_verified, public_pem
 
 SCHEMA = "sfta.slots/1"
 STATE = "state.json"
 NAMES = ("a", "b")
-_LAUNCHER = """\
-#!/bin/sh
-# Starts the sfta-edge that belongs to the active slot.
-here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 3
-name=$(sed -n 's/.*"launch":"\\([0-9a-f]*\\)".*/\\1/p' "$here/state.json")
-if [ ! -x "$here/environments/$name/bin/sfta-edge" ]; then
-    echo "error: nothing is installed in $here" >&2
-    exit 3
-fi
-SFTA_ROOT=$here
-export SFTA_ROOT
-exec "$here/environments/$name/bin/sfta-edge" "$@"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +59,10 @@ class State:
     slots: Mapping[str, Installed] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
     """Highest counter that was ever active, by fingerprint: older bundles are refused."""
+    probation: str = ""
+    """Manifest of the active bundle while it has to prove itself; empty once it has."""
+    reason: str = ""
+    """Why the bundle before the active one was left, if a rollback did that."""
 
     @property
     def current(self) -> Installed | None:
@@ -83,6 +74,11 @@ class State:
         """The slot that the next bundle goes to."""
         return NAMES[1] if self.active == NAMES[0] else NAMES[0]
 
+    @property
+    def other(self) -> Installed | None:
+        """What a rollback would go back to."""
+        return self.slots.get(self.spare)
+
     def without(self, slot: str) -> "State":
         """The same, with an empty slot."""
         kept = {name: what for name, what in self.slots.items() if name != slot}
@@ -91,14 +87,23 @@ class State:
     def switched(self, slot: str, installed: Installed) -> "State":
         """The same, with another active slot; counters only rise."""
         highest = max(installed.counter, self.counters.get(installed.key, 0))
-        return State(
-            slot, {**self.slots, slot: installed}, {**self.counters, installed.key: highest}
+        filled = {**self.slots, slot: installed}
+        return State(slot, filled, {**self.counters, installed.key: highest})
+
+    def on_probation(self) -> "State":
+        """The same; the active bundle has to prove itself, if there is one to go back to."""
+        return (
+            replace(self, probation=self.current.manifest)
+            if self.current and self.other
+            else self
         )
 
     def to_bytes(self) -> bytes:
         """The exact bytes of the state file."""
         launch = self.current.environment if self.current else ""
-        return canonical_json({"schema": SCHEMA, "launch": launch, **asdict(self)})
+        fallback = self.other.environment if self.other else ""
+        told = {"schema": SCHEMA, "launch": launch, "fallback": fallback}
+        return canonical_json({**told, **asdict(self)})
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -108,7 +113,9 @@ class State:
             if data["schema"] != SCHEMA:
                 raise IntegrityError(f"unknown schema {data['schema']!r} in {STATE}")
             slots = {name: Installed(**what) for name, what in data["slots"].items()}
-            state = cls(data["active"], slots, dict(data["counters"]))
+            # A state that an older program wrote knows of no probation.
+            told = {name: data.get(name, "") for name in ("probation", "reason")}
+            state = cls(data["active"], slots, dict(data["counters"]), **told)
             if not _is_sound(state):
                 raise IntegrityError(f"{STATE} is not readable: it contradicts itself")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -158,15 +165,21 @@ def active_slot(root: Path) -> Path:
     return path
 
 
-def activate(root: Path, slot: str, installed: Installed, key: Ed25519PublicKey) -> State:
-    """Make a complete slot the active one."""
+def activate(
+    root: Path,
+    slot: str,
+    installed: Installed,
+    key: Ed25519PublicKey,
+    change: Callable[[State], State] = lambda state: state,
+) -> State:
+    """Make a complete slot the active one; `change` is part of the same step."""
     keys = root / "keys"
     keys.mkdir(exist_ok=True)
     write_durably(keys / f"{fingerprint(key)}.pem", public_pem(key))
     sync_folder(root)
     if installed.environment:
-        _write_launcher(root)
-    state = read_state(root).switched(slot, installed)
+        write_launcher(root)
+    state = change(read_state(root).switched(slot, installed))
     write_state(root, state)
     _remove_unused_environments(root, state)
     return state
@@ -180,8 +193,8 @@ def trusted_key(root: Path, installed: Installed) -> Ed25519PublicKey:
     return key
 
 
-def rollback(root: Path) -> State:
-    """Switch back to the other slot, after verifying it.
+def rollback(root: Path, reason: str = "") -> State:
+    """Switch back to the other slot, after verifying it; the reason is kept for `status`.
 
     Raises:
         ConfigError: there is no other bundle.
@@ -194,7 +207,9 @@ def rollback(root: Path) -> State:
             raise ConfigError(f"{root} holds no other bundle to go back to")
         key = trusted_key(root, other)
         open_verified(slot_path(root, state.spare), key)
-        return activate(root, state.spare, other, key)
+        return activate(
+            root, state.spare, other, key, lambda found: replace(found, reason=reason)
+        )
 
 
 @contextmanager
@@ -215,6 +230,9 @@ def _is_sound(state: State) -> bool:
     """Values come from parsed JSON: their annotations are claims until this was asked."""
     if not set(state.slots) <= set(NAMES) or state.active not in (None, *state.slots):
         return False
+    texts: list[Any] = [state.probation, state.reason]
+    if not all(isinstance(text, str) for text in texts):
+        return False
     counters: list[Any] = list(state.counters.values())
     for slot in state.slots.values():
         facts: dict[str, Any] = asdict(slot)
@@ -224,18 +242,6 @@ def _is_sound(state: State) -> bool:
         if not set(slot.key + slot.environment) <= set("0123456789abcdef"):
             return False
     return all(isinstance(counter, int) for counter in counters)
-
-
-def _write_launcher(root: Path) -> None:
-    folder = root / "bin"
-    folder.mkdir(exist_ok=True)
-    scratch = folder / f".sfta-edge.{os.getpid()}"
-    scratch.write_text(_LAUNCHER, "utf-8")
-    scratch.chmod(0o755)
-    with scratch.open("rb") as stream:
-        os.fsync(stream.fileno())
-    scratch.replace(folder / "sfta-edge")
-    sync_folder(folder)
 
 
 def _remove_unused_environments(root: Path, state: State) -> None:

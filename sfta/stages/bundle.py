@@ -18,8 +18,10 @@ from sfta.evaluation.verdict import ALWAYS
 from sfta.recipe import Recipe
 from sfta.stages.answer_facts import answer_facts
 from sfta.stages.device_plan import device_of, predicted
+from sfta.stages.golden import golden_questions
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta.stages.licences import FOLDER as LICENCES
+from sfta.stages.originals import copy_originals
 from sfta.stages.papers import (
     EMBEDDER_PATH,
     KNOWLEDGE_PATH,
@@ -29,6 +31,7 @@ from sfta.stages.papers import (
 )
 from sfta_edge.archive import write_archive
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.golden import GOLDEN_FILE
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
 from sfta_edge.seal import seal
 from sfta_edge.signature import fingerprint, load_private_key
@@ -49,6 +52,10 @@ def run(job: Job[Recipe]) -> Metrics:
     root = job.out / FOLDER
     _copy_parts(job, root)
     _copy_wheels(house, root)
+    index = job.inputs["index"].file(KNOWLEDGE)
+    golden = golden_questions(job.inputs["report"], index)
+    (root / GOLDEN_FILE).write_bytes(golden.to_bytes())
+    originals = copy_originals(job, index, root) if job.recipe.bundle.originals else 0
     write_papers(job, root, report, house.wheels)
     facts = bundle_facts(job, report, house) | {"key": fingerprint(key.public_key())}
     manifest = seal(root, facts, key)
@@ -60,6 +67,8 @@ def run(job: Job[Recipe]) -> Metrics:
         "files": len(manifest.files),
         "bytes": archive.stat().st_size,
         "wheels": len(house.wheels),
+        "originals": originals,
+        "golden_questions": len(golden.questions),
         "digest": manifest.digest[:16],
     }
 
@@ -204,11 +213,21 @@ STAGE = Stage(
     needs=("gguf", "index", "dataset", "report"),
     makes="bundle",
     sections=(
-        *("name", "chunk", "index", "retrieval", "model", "prompt", "export", "evaluate"),
+        *(
+            "name",
+            "ingest",
+            "chunk",
+            "index",
+            "retrieval",
+            "model",
+            "prompt",
+            "export",
+            "evaluate",
+        ),
         "bundle",
     ),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
     check=_check,
 )

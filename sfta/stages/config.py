@@ -177,6 +177,9 @@ class BundleConfig(Section):
     pythons: list[PythonVersion] = []
     """Python versions of the devices, such as 3.11: wheels are packed for each. Empty: the
     version that the factory runs on."""
+    originals: bool = True
+    """The PDFs go along, so that the device shows the page that it quotes; without them it shows
+    the page's text."""
     device: str | None = None
     """Profile of the device, a name in configs/devices or a file; relative to the recipe. What is
     predicted for it goes along, and `sfta-edge doctor` compares it with what it measures."""

@@ -53,6 +53,7 @@ def test_a_bundle_holds_all_its_parts(bundle_job, bundle_public_key):
         "MODEL_CARD.md",
         "SHA256SUMS",
         "embedder/embedder.gguf",
+        "golden.json",
         "install.sh",
         "knowledge/knowledge.sqlite",
         "licences/base-model/LICENSE",

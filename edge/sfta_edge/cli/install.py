@@ -20,33 +20,49 @@ from sfta_edge.cli.options import json_option, root_option
 )
 @root_option
 @click.option("--allow-older", is_flag=True, help="Accept a bundle older than the last one.")
+@click.option(
+    "--test/--no-test",
+    "tested",
+    default=True,
+    help="Try the bundle's golden questions on this device before it may answer.",
+)
 @click.option("--environment", default="", hidden=True, help="Set by install.sh.")
 @json_option
 def command(
     bundle: Path,
+    *,
     key_path: Path,
     root: Path,
     allow_older: bool,
+    tested: bool,
     environment: str,
     as_json: bool,
 ) -> None:
     """Verify BUNDLE, a folder or a .tar, and make it the one that answers.
 
-    What was active before stays complete in the other slot. Example:
+    What was active before stays complete in the other slot, and comes back by itself if the new
+    one does not prove itself. Example:
 
         sfta-edge install manuals-3.tar --key maker.pem
     """
     from sfta_edge.bundle import install as install_bundle
+    from sfta_edge.selftest import try_bundle
     from sfta_edge.signature import load_public_key
     from sfta_edge.slots import active_slot
 
     root = root.expanduser()
+
+    def trial(folder: Path) -> None:
+        click.echo("trying its golden questions on this device", err=True)
+        try_bundle(root, folder)
+
     installed = install_bundle(
         bundle,
         root,
         load_public_key(key_path),
         allow_older=allow_older,
         environment=environment,
+        trial=trial if tested else None,
     )
     if as_json:
         click.echo(json.dumps({**asdict(installed), "slot": str(active_slot(root))}))

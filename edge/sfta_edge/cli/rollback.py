@@ -10,8 +10,9 @@ from sfta_edge.cli.options import json_option, root_option
 
 @click.command("rollback")
 @root_option
+@click.option("--reason", default="", help="Why; `status` shows it.")
 @json_option
-def command(root: Path, as_json: bool) -> None:
+def command(root: Path, reason: str, as_json: bool) -> None:
     """Make the bundle in the other slot the one that answers.
 
     Its signature and files are checked before. Example:
@@ -20,7 +21,7 @@ def command(root: Path, as_json: bool) -> None:
     """
     from sfta_edge import slots
 
-    state = slots.rollback(root.expanduser())
+    state = slots.rollback(root.expanduser(), reason)
     current = state.current
     name, counter = (current.name, current.counter) if current else ("", 0)
     if as_json:

@@ -24,6 +24,7 @@ def command(root: Path, as_json: bool) -> None:
 
     state = read_state(root.expanduser())
     facts: dict[str, Any] = {"root": str(root.expanduser()), "active": state.active}
+    facts |= {"probation": bool(state.probation), "reason": state.reason}
     facts["slots"] = {
         name: {**asdict(slot), "active": name == state.active}
         for name, slot in sorted(state.slots.items())
@@ -41,4 +42,8 @@ def command(root: Path, as_json: bool) -> None:
             f"{name}  {mark:7}  {slot['name']} {slot['counter']}  digest {slot['digest'][:16]}"
             f"  key {slot['key'][:16]}"
         )
+    if state.probation:
+        click.echo("the active bundle is new and has to prove itself by serving")
+    if state.reason:
+        click.echo(f"the bundle before was left: {state.reason}")
     click.echo('next: sfta-edge ask "..."', err=True)
