@@ -36,6 +36,7 @@ from sfta_edge.signature import (
     read_limited,
     verify_manifest,
 )
+from sfta_edge.trust import require_trusted
 
 KIND = "bundle"
 _SPARE_BYTES = 64 << 20  # left free beside the bundle: state, keys, logs
@@ -94,15 +95,17 @@ def install(
     key: Ed25519PublicKey,
     *,
     allow_older: bool = False,
+    development: bool = False,
     environment: str = "",
     trial: Callable[[Path], object] | None = None,
 ) -> slots.Installed:
     """Install a bundle and make it the active one, on probation if there is one to go back to.
 
     `environment` names the folder below ``environments`` in which its program was installed.
-    With `allow_older` a bundle may replace a newer one. `trial` is given the complete folder
-    before anything changes, and raises if the bundle must not answer. Interrupted at any point,
-    the bundle that was active before stays active and complete.
+    With `allow_older` a bundle may replace a newer one, with `development` keys count that the
+    trust file lists for that. `trial` is given the complete folder before anything changes, and
+    raises if the bundle must not answer. Interrupted at any point, the bundle that was active
+    before stays active and complete.
 
     Raises:
         IntegrityError: the bundle is not what was signed, or is older than what is installed.
@@ -110,6 +113,7 @@ def install(
     """
     try:
         with slots.locked(root), opened(bundle, key) as found:
+            require_trusted(root, key, development=development)
             installed = describe(found.manifest, found.raw, key, environment)
             current = slots.read_state(root).current
             if current == installed and _is_intact(root, key):

@@ -100,8 +100,12 @@ def public_pem(key: Ed25519PublicKey) -> bytes:
 
 def fingerprint(key: Ed25519PublicKey) -> str:
     """SHA-256 of the raw public key, hex."""
-    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return hashlib.sha256(raw).hexdigest()
+    return raw_fingerprint(key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex())
+
+
+def raw_fingerprint(raw: str) -> str:
+    """The fingerprint of a raw public key, given in hex."""
+    return hashlib.sha256(bytes.fromhex(raw)).hexdigest()
 
 
 def sign(manifest: bytes, key: Ed25519PrivateKey) -> bytes:

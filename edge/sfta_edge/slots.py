@@ -27,6 +27,7 @@ from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.launcher import write_launcher
 from sfta_edge.manifest import MANIFEST, canonical_json, sync_folder, write_durably
 from sfta_edge.signature import fingerprint, load_public_key, open_verified, public_pem
+from sfta_edge.trust import require_trusted
 
 SCHEMA = "sfta.slots/1"
 STATE = "state.json"
@@ -206,6 +207,8 @@ def rollback(root: Path, reason: str = "") -> State:
         if other is None or state.active is None:
             raise ConfigError(f"{root} holds no other bundle to go back to")
         key = trusted_key(root, other)
+        # What is for development got here only because somebody allowed it.
+        require_trusted(root, key, development=True)
         open_verified(slot_path(root, state.spare), key)
         return activate(
             root, state.spare, other, key, lambda found: replace(found, reason=reason)

@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "questions",
     "hand-over",
     "keygen",
+    "trust",
     "doctor",
 )
 

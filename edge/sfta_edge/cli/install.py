@@ -21,6 +21,11 @@ from sfta_edge.cli.options import json_option, root_option
 @root_option
 @click.option("--allow-older", is_flag=True, help="Accept a bundle older than the last one.")
 @click.option(
+    "--development",
+    is_flag=True,
+    help="Accept a key that the trust file lists for development.",
+)
+@click.option(
     "--test/--no-test",
     "tested",
     default=True,
@@ -34,6 +39,7 @@ def command(
     key_path: Path,
     root: Path,
     allow_older: bool,
+    development: bool,
     tested: bool,
     environment: str,
     as_json: bool,
@@ -61,6 +67,7 @@ def command(
         root,
         load_public_key(key_path),
         allow_older=allow_older,
+        development=development,
         environment=environment,
         trial=trial if tested else None,
     )
