@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sfta_edge.archive import write_archive
-from sfta_edge.bundle import install
+from sfta_edge.installation import install
 from sfta_edge.seal import seal
 
 SECRET = bytes(range(32))

@@ -34,6 +34,14 @@ _OCTAL_LIMIT = 8**11
 _END = bytes(2 * BLOCK)
 
 Write = Callable[[bytes], object]
+Sink = Callable[[FileEntry], Write]
+Adopt = Callable[[FileEntry], bool]
+"""Takes a file from elsewhere on this machine, if it is there."""
+
+
+def nothing_adopted(_entry: FileEntry) -> bool:
+    """Every file has to be in the archive."""
+    return False
 
 
 def header(name: str, size: int) -> bytes:
@@ -57,8 +65,13 @@ def header(name: str, size: int) -> bytes:
     return bytes(block)
 
 
-def write_archive(root: Path, manifest: Manifest, target: Path) -> None:
+def write_archive(
+    root: Path, manifest: Manifest, target: Path, *, without: frozenset[str] = frozenset()
+) -> None:
     """Write the archive of a signed folder; the same folder gives the same bytes.
+
+    `without` names files by SHA-256 that are left out: the archive is then an update for devices
+    that have them. The signed manifest is the same.
 
     Raises:
         IntegrityError: a file is not what the manifest says.
@@ -70,6 +83,8 @@ def write_archive(root: Path, manifest: Manifest, target: Path) -> None:
                 content = (root / name).read_bytes()
                 out.write(header(name, len(content)) + content + _padding(len(content)))
             for entry in sorted(manifest.files):
+                if entry.sha256 in without:
+                    continue
                 out.write(header(entry.path, entry.size))
                 with (root / entry.path).open("rb") as source:
                     copy_entry(source, entry, out.write)
@@ -94,31 +109,42 @@ def read_manifest(stream: BinaryIO, key: Ed25519PublicKey) -> tuple[Manifest, by
 
 
 def read_files(
-    stream: BinaryIO, manifest: Manifest, sink: Callable[[FileEntry], Write]
+    stream: BinaryIO, manifest: Manifest, sink: Sink, adopt: Adopt = nothing_adopted
 ) -> None:
     """Stream every file of a verified manifest into ``sink(entry)``, hashing as it is written.
+
+    What `adopt` takes from elsewhere is not read, and need not be in the archive.
 
     Raises:
         IntegrityError: names the first member that is not the one the manifest demands.
     """
+    following: bytes | None = None
     for entry in sorted(manifest.files):
-        found = _read_exactly(stream, BLOCK, f"before {entry.path}")
-        if found != header(entry.path, entry.size):
+        if following is None:
+            following = _read_exactly(stream, BLOCK, f"before {entry.path}")
+        here, adopted = following == header(entry.path, entry.size), adopt(entry)
+        if not here and not adopted:
             raise IntegrityError(
                 f"the archive should hold {entry.path} ({entry.size} bytes) here, "
-                f"not {_describe(found)}",
-                hint="Copy the bundle again from a source you trust.",
+                f"not {_describe(following)}",
+                hint="Copy the bundle again from a source you trust; an update for another "
+                "version does not hold all that this device lacks.",
             )
-        copy_entry(stream, entry, sink(entry))
-        _read_padding(stream, entry)
-    if _read_exactly(stream, len(_END), "at its end") != _END:
+        if here:
+            copy_entry(stream, entry, len if adopted else sink(entry))
+            _read_padding(stream, entry)
+            following = None
+    end = (following or b"") + _read_exactly(
+        stream, len(_END) - len(following or b""), "at its end"
+    )
+    if end != _END:
         raise IntegrityError("the archive holds files that its manifest does not list")
     if stream.read(1):
         raise IntegrityError("the archive has data after its end")
 
 
 @contextmanager
-def writing_below(root: Path) -> Iterator[Callable[[FileEntry], Write]]:
+def writing_below(root: Path) -> Iterator[Sink]:
     """A sink that creates each file below `root`, durably, and never follows a link."""
     handles: list[int] = []
 

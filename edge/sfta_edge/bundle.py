@@ -1,8 +1,4 @@
-"""Verifying and installing bundles: folders or archives, trusted only after their signature.
-
-Installing never touches what answers now: the bundle is written beside it, verified where it
-lies, and only then made active by one replacement of a small file (see `sfta_edge.slots`).
-"""
+"""Bundles: a folder, an archive, or an archive in parts; trusted only after their signature."""
 
 import hashlib
 import os
@@ -17,30 +13,32 @@ from pathlib import Path, PurePosixPath
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sfta_edge import slots
-from sfta_edge.archive import Write, copy_entry, read_files, read_manifest, writing_below
-from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.archive import (
+    Adopt,
+    Sink,
+    copy_entry,
+    nothing_adopted,
+    read_files,
+    read_manifest,
+)
+from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     SIGNATURE,
-    FileEntry,
     Manifest,
     payload,
-    sync_folder,
-    write_durably,
 )
+from sfta_edge.parts import is_part, open_parts
 from sfta_edge.signature import (
     SIGNATURE_BYTES,
     fingerprint,
-    open_verified,
     read_limited,
     verify_manifest,
 )
-from sfta_edge.trust import require_trusted
 
 KIND = "bundle"
 _SPARE_BYTES = 64 << 20  # left free beside the bundle: state, keys, logs
-_INCOMING = ".incoming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,8 @@ class Opened:
     manifest: Manifest
     raw: bytes
     signature: bytes
-    copy: Callable[[Callable[[FileEntry], Write]], None]
-    """Streams every file into a sink, hashing as it goes."""
+    copy: Callable[[Sink, Adopt], None]
+    """Streams every file that is not adopted into a sink, hashing as it goes."""
 
 
 @contextmanager
@@ -66,16 +64,21 @@ def opened(bundle: Path, key: Ed25519PublicKey) -> Iterator[Opened]:
         signature = read_limited(bundle / SIGNATURE, SIGNATURE_BYTES)
         manifest = verify_manifest(raw, signature, key)
         check_layout(manifest)
-        yield Opened(manifest, raw, signature, lambda sink: _copy(bundle, manifest, sink))
+        yield Opened(
+            manifest, raw, signature, lambda sink, adopt: _copy(bundle, manifest, sink, adopt)
+        )
         return
     try:
-        stream = bundle.open("rb")
+        stream = open_parts(bundle) if is_part(bundle) else bundle.open("rb")
     except OSError as error:
         raise ConfigError(f"cannot read the bundle {bundle}: {error.strerror}") from error
     with stream:
         manifest, raw, signature = read_manifest(stream, key)
         check_layout(manifest)
-        yield Opened(manifest, raw, signature, lambda sink: read_files(stream, manifest, sink))
+        yield Opened(
+            manifest, raw, signature,
+            lambda sink, adopt: read_files(stream, manifest, sink, adopt),
+        )  # fmt: skip
 
 
 def verify_bundle(bundle: Path, key: Ed25519PublicKey) -> Manifest:
@@ -85,52 +88,8 @@ def verify_bundle(bundle: Path, key: Ed25519PublicKey) -> Manifest:
         IntegrityError: names what is wrong.
     """
     with opened(bundle, key) as found:
-        found.copy(lambda _entry: len)
+        found.copy(lambda _entry: len, nothing_adopted)
         return found.manifest
-
-
-def install(
-    bundle: Path,
-    root: Path,
-    key: Ed25519PublicKey,
-    *,
-    allow_older: bool = False,
-    development: bool = False,
-    environment: str = "",
-    trial: Callable[[Path], object] | None = None,
-) -> slots.Installed:
-    """Install a bundle and make it the active one, on probation if there is one to go back to.
-
-    `environment` names the folder below ``environments`` in which its program was installed.
-    With `allow_older` a bundle may replace a newer one, with `development` keys count that the
-    trust file lists for that. `trial` is given the complete folder before anything changes, and
-    raises if the bundle must not answer. Interrupted at any point, the bundle that was active
-    before stays active and complete.
-
-    Raises:
-        IntegrityError: the bundle is not what was signed, or is older than what is installed.
-        ConfigError: the bundle is not made for this device, or there is no room for it.
-    """
-    try:
-        with slots.locked(root), opened(bundle, key) as found:
-            require_trusted(root, key, development=development)
-            installed = describe(found.manifest, found.raw, key, environment)
-            current = slots.read_state(root).current
-            if current == installed and _is_intact(root, key):
-                return installed
-            if not allow_older:
-                _require_newer(root, installed, key)
-            preflight(found.manifest, root)
-            incoming = _write_incoming(found, root, key)
-            if trial is not None:
-                _try_out(trial, incoming)
-            _fill_spare_slot(incoming, root, installed, key)
-            return installed
-    except OSError as error:
-        raise SftaError(
-            f"cannot install into {root}: {error}",
-            hint="What was active before still is.",
-        ) from error
 
 
 def describe(
@@ -168,8 +127,8 @@ def check_layout(manifest: Manifest) -> None:
                 raise IntegrityError(f"{parent} is both a file and a folder in the manifest")
 
 
-def preflight(manifest: Manifest, root: Path) -> None:
-    """Check that this device can run the bundle and has room for it.
+def preflight(manifest: Manifest, root: Path, is_there: Adopt = nothing_adopted) -> None:
+    """Check that this device can run the bundle and has room for what `is_there` does not name.
 
     Raises:
         ConfigError: one sentence for each thing that does not fit.
@@ -189,7 +148,7 @@ def preflight(manifest: Manifest, root: Path) -> None:
         if value not in allowed:
             listing = " or ".join(str(one) for one in allowed) or "(not stated)"
             problems.append(f"the bundle is made for {name} {listing}; this device has {value}")
-    needed = sum(entry.size for entry in manifest.files) + _SPARE_BYTES
+    needed = sum(e.size for e in manifest.files if not is_there(e)) + _SPARE_BYTES
     free = shutil.disk_usage(root).free
     if free < needed:
         problems.append(f"{root} has {free >> 20} MiB free; {needed >> 20} MiB are needed")
@@ -197,92 +156,15 @@ def preflight(manifest: Manifest, root: Path) -> None:
         raise ConfigError("\n".join(problems), hint="Nothing has changed on this device.")
 
 
-def _require_newer(root: Path, installed: slots.Installed, key: Ed25519PublicKey) -> None:
-    # The state file may have been lost: what lies in the slots counts as well.
-    present = [_in_slot(slots.slot_path(root, name), key) for name in slots.NAMES]
-    others = [slot for slot in present if slot is not None]
-    recorded = slots.read_state(root).counters.get(installed.key, 0)
-    highest = max([recorded, *(slot.counter for slot in others)])
-    if installed.counter < highest:
-        raise IntegrityError(
-            f"bundle {installed.counter} is older than {highest}, which was installed before",
-            hint="To go back on purpose, use `sfta-edge rollback` or --allow-older.",
-        )
-    for slot in others:
-        if slot.counter == installed.counter and slot.manifest != installed.manifest:
-            raise IntegrityError(
-                f"another bundle with the counter {slot.counter} is installed",
-                hint="Whoever makes the bundle must raise bundle.counter.",
-            )
-
-
-def _in_slot(path: Path, key: Ed25519PublicKey) -> slots.Installed | None:
-    """What a slot holds, if this key signed it."""
-    try:
-        raw = read_limited(path / MANIFEST, MAX_MANIFEST_BYTES)
-        signature = read_limited(path / SIGNATURE, SIGNATURE_BYTES)
-        return describe(verify_manifest(raw, signature, key), raw, key)
-    except IntegrityError:
-        return None
-
-
-def _is_intact(root: Path, key: Ed25519PublicKey) -> bool:
-    try:
-        open_verified(slots.active_slot(root), key)
-    except IntegrityError:
-        return False
-    return True
-
-
-def _write_incoming(found: Opened, root: Path, key: Ed25519PublicKey) -> Path:
-    """Write the bundle beside the slots and verify it where it lies."""
-    incoming = root / "slots" / _INCOMING
-    shutil.rmtree(incoming, ignore_errors=True)
-    incoming.mkdir(parents=True)
-    try:
-        with writing_below(incoming) as sink:
-            found.copy(sink)
-        write_durably(incoming / SIGNATURE, found.signature)
-        write_durably(incoming / MANIFEST, found.raw)
-        for folder in [path for path in incoming.rglob("*") if path.is_dir()]:
-            sync_folder(folder)
-        open_verified(incoming, key)
-    except BaseException:
-        shutil.rmtree(incoming, ignore_errors=True)
-        raise
-    return incoming
-
-
-def _try_out(trial: Callable[[Path], object], incoming: Path) -> None:
-    """What fails goes away before the slot that a rollback needs is touched."""
-    try:
-        trial(incoming)
-    except BaseException:
-        shutil.rmtree(incoming, ignore_errors=True)
-        raise
-
-
-def _fill_spare_slot(
-    incoming: Path, root: Path, installed: slots.Installed, key: Ed25519PublicKey
-) -> None:
-    state = slots.read_state(root)
-    slot = slots.slot_path(root, state.spare)
-    # Forgotten before it is replaced: a rollback must never reach a slot that changed.
-    slots.write_state(root, state.without(state.spare))
-    if slot.exists():
-        shutil.rmtree(slot)
-    incoming.rename(slot)
-    sync_folder(slot.parent)
-    slots.activate(root, state.spare, installed, key, slots.State.on_probation)
-
-
-def _copy(root: Path, manifest: Manifest, sink: Callable[[FileEntry], Write]) -> None:
+def _copy(root: Path, manifest: Manifest, sink: Sink, adopt: Adopt) -> None:
     listed = {entry.path for entry in manifest.files}
     for path in payload(root):
         name = path.relative_to(root).as_posix()
         if name not in listed:
             raise IntegrityError(f"not listed: {name}")
     for entry in sorted(manifest.files):
+        if adopt(entry):
+            continue
         try:
             handle = os.open(root / entry.path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:

@@ -5,8 +5,9 @@ import shutil
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sfta_edge.bundle import install, verify_bundle
+from sfta_edge.bundle import verify_bundle
 from sfta_edge.errors import ConfigError, IntegrityError
+from sfta_edge.installation import install
 from sfta_edge.manifest import MANIFEST, FileEntry, Manifest
 from sfta_edge.seal import seal
 from sfta_edge.signature import sign

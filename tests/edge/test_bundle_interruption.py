@@ -9,8 +9,8 @@ import textwrap
 import pytest
 
 from sfta_edge import bundle as bundles
-from sfta_edge.bundle import install
 from sfta_edge.errors import ConfigError, SftaError
+from sfta_edge.installation import install
 from sfta_edge.signature import open_verified
 from sfta_edge.slots import active_slot, read_state
 from signed_bundles import PUBLIC, make, snapshot
@@ -46,7 +46,7 @@ KILL = """
     import os, signal, sys
     from pathlib import Path
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from sfta_edge.bundle import install
+    from sfta_edge.installation import install
     bundle, root, after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key()
     STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"}

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from sfta_edge import __version__
-from sfta_edge.bundle import install
 from sfta_edge.cli import ask as ask_command
 from sfta_edge.cli.main import COMMANDS, cli, main
 from sfta_edge.errors import ConfigError, IntegrityError, ToolError
+from sfta_edge.installation import install
 from sfta_edge.reply import Answer, Citation
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sfta_edge.bundle import install
+from sfta_edge.installation import install
 from sfta_edge.launcher import MOST_STARTS, STARTS
 from sfta_edge.probation import Probation, mark_good
 from sfta_edge.slots import read_state, rollback

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from sfta_edge import selftest
-from sfta_edge.bundle import install
 from sfta_edge.cli.main import cli, main
 from sfta_edge.golden import GOLDEN_FILE, Golden, GoldenQuestion
+from sfta_edge.installation import install
 from sfta_edge.manifest import Manifest
 from sfta_edge.seal import seal
 from sfta_edge.selftest import Measured, SelfTestError, run_selftest, try_bundle

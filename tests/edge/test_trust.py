@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta.cli.trust import command as factory_trust
-from sfta_edge.bundle import install
 from sfta_edge.cli.main import cli
 from sfta_edge.errors import ConfigError, IntegrityError
+from sfta_edge.installation import install
 from sfta_edge.signature import fingerprint, generate_key
 from sfta_edge.slots import read_state, rollback
 from sfta_edge.trust import (

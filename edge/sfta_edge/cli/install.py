@@ -51,7 +51,7 @@ def command(
 
         sfta-edge install manuals-3.tar --key maker.pem
     """
-    from sfta_edge.bundle import install as install_bundle
+    from sfta_edge.installation import install as install_bundle
     from sfta_edge.selftest import try_bundle
     from sfta_edge.signature import load_public_key
     from sfta_edge.slots import active_slot
