@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     *("chat", "init", "show", "plan", "runs", "inspect", "review", "convert", "compare"),
     "questions",
     "hand-over",
+    "fleet",
     "keygen",
     "trust",
     "doctor",

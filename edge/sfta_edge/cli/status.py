@@ -1,9 +1,7 @@
 """``sfta-edge status``: what is installed and which bundle answers."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,19 +18,13 @@ def command(root: Path, as_json: bool) -> None:
 
         sfta-edge status
     """
-    from sfta_edge.slots import read_state
+    from sfta_edge.device_status import device_status
 
-    state = read_state(root.expanduser())
-    facts: dict[str, Any] = {"root": str(root.expanduser()), "active": state.active}
-    facts |= {"probation": bool(state.probation), "reason": state.reason}
-    facts["slots"] = {
-        name: {**asdict(slot), "active": name == state.active}
-        for name, slot in sorted(state.slots.items())
-    }
+    facts = device_status(root.expanduser())
     if as_json:
         click.echo(json.dumps(facts))
         return
-    if not state.slots:
+    if not facts["slots"]:
         click.echo(f"nothing is installed in {facts['root']}")
         click.echo("next: sfta-edge install BUNDLE --key KEY", err=True)
         return
@@ -42,8 +34,12 @@ def command(root: Path, as_json: bool) -> None:
             f"{name}  {mark:7}  {slot['name']} {slot['counter']}  digest {slot['digest'][:16]}"
             f"  key {slot['key'][:16]}"
         )
-    if state.probation:
+    if facts["probation"]:
         click.echo("the active bundle is new and has to prove itself by serving")
-    if state.reason:
-        click.echo(f"the bundle before was left: {state.reason}")
+    if facts["reason"]:
+        click.echo(f"the bundle before was left: {facts['reason']}")
+    sealed = (
+        "no way out of this network" if facts["offline"]["sealed"] else "it could reach out"
+    )
+    click.echo(f"{facts['disk']['free'] >> 20} MiB of disk free, {sealed}")
     click.echo('next: sfta-edge ask "..."', err=True)
