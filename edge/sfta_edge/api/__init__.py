@@ -1,0 +1,1 @@
+"""The endpoints of the Edge API besides the asking itself, one file per noun."""
