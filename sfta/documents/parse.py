@@ -23,18 +23,13 @@ from sfta.documents.media import (
     media_type,
 )
 from sfta.documents.ocr.setting import Ocr
+from sfta_edge.documents.rules import ReadOptions
 
 
 @dataclass(frozen=True, slots=True)
-class ParseOptions:
+class ParseOptions(ReadOptions):
     """How files are read; the part of the ingest settings that the reader needs."""
 
-    most_pages: int = 5000
-    page_characters: int = 200_000
-    drop_running: bool = True
-    drop_hidden: bool = True
-    tables: bool = True
-    unpacked_bytes: int = 1 << 30
     ocr: Ocr = field(default_factory=Ocr)
 
     def to_json(self) -> dict[str, Any]:

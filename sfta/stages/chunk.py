@@ -14,12 +14,12 @@ from sfta.core.executor import executor_of
 from sfta.core.progress import task
 from sfta.core.record_cache import FOLDER, RecordCache, code_identity, record_key
 from sfta.core.stage import Job, Metrics, Runtime, Stage
-from sfta.documents.chunking import Chunk, CountTokens, chunk_pages
+from sfta.documents.chunking import CountTokens
 from sfta.documents.config import ChunkConfig
-from sfta.documents.document import Page
 from sfta.documents.quantiles import percentile
 from sfta.documents.twins import Twins
 from sfta.recipe import Recipe
+from sfta_edge.documents.records import chunk_document, without_blocks
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json
 
@@ -29,7 +29,7 @@ FLAGS = "flags.jsonl"
 DUPLICATES = "duplicates.jsonl"
 LENGTHS = "chunk_lengths.png"
 COUNTS = "chunks_per_document.png"
-_PAGE_FIELDS = ("number", "text", "width", "height", "lines")
+_CODE = ("sfta.documents", "sfta_edge.documents", "sfta_edge.sentences")
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -50,7 +50,7 @@ def run(job: Job[Recipe]) -> Metrics:
         for document, cut in zip(read_documents(source), chunked, strict=True):
             chunks = written.add(document, cut)
             chunks_file.writelines(canonical_json(chunk) + b"\n" for chunk in chunks)
-            documents_file.write(canonical_json(_without_blocks(document)) + b"\n")
+            documents_file.write(canonical_json(without_blocks(document)) + b"\n")
             progress.advance()
     if not written.lengths:
         raise ConfigError("the documents hold no text", hint="Check ingest.sources.")
@@ -155,7 +155,7 @@ def _chunked(source: Path, job: Job[Recipe]) -> Generator[list[dict[str, Any]], 
     recipe, config = job.recipe, job.recipe.chunk
     folder = hub.resolve_model(recipe.model.base, job.runtime.cache, root=recipe.root)
     rules = hub.tokenizer_rules(hub.load_tokenizer(folder))
-    code = code_identity(("sfta.documents", "sfta_edge.sentences", __name__), ("tokenizers",))
+    code = code_identity((*_CODE, __name__), ("tokenizers",))
     settings = record_key(code, rules, config.model_dump(mode="json"))
     with (
         RecordCache(job.runtime.cache / FOLDER / "chunked.sqlite") as cache,
@@ -190,27 +190,11 @@ def token_counter(rules: str) -> CountTokens:
     return lambda text: len(tokenize(text, False))
 
 
-def chunk_document(
-    document: dict[str, Any], count_tokens: CountTokens, config: ChunkConfig
-) -> list[dict[str, Any]]:
-    """The chunk records of one document record, in reading order."""
-    pages = [Page.from_json(page) for page in document["pages"]]
-    chunks = chunk_pages(pages, count_tokens, config)
-    return [_record(document, chunk, ordinal) for ordinal, chunk in enumerate(chunks)]
-
-
 def read_documents(path: Path) -> Iterator[dict[str, Any]]:
     """The document records of an artifact, one after another."""
     with path.open("rb") as stream:
         for line in stream:
             yield json.loads(line)
-
-
-def chunk_id(document_id: str, page: int, start: int, end: int, text: str) -> str:
-    """First 16 hex digits of the digest of place and text: the same chunk, the same id."""
-    return hashlib.sha256(canonical_json([document_id, page, start, end, text])).hexdigest()[
-        :16
-    ]
 
 
 def plot(lengths: Sequence[int], counts: Sequence[int], most: int, folder: Path) -> None:
@@ -220,28 +204,6 @@ def plot(lengths: Sequence[int], counts: Sequence[int], most: int, folder: Path)
 
     draw_lengths(lengths, most, folder / LENGTHS)
     draw_counts(counts, folder / COUNTS)
-
-
-def _record(document: dict[str, Any], chunk: Chunk, ordinal: int) -> dict[str, Any]:
-    place = (document["id"], chunk.page, chunk.start, chunk.end, chunk.text)
-    return {
-        "id": chunk_id(*place),
-        "document_id": document["id"],
-        "title": document["title"],
-        "page": chunk.page,
-        "start": chunk.start,
-        "end": chunk.end,
-        "heading": chunk.heading,
-        "text": chunk.text,
-        "tokens": chunk.tokens,
-        "ordinal": ordinal,
-        "table_header": chunk.table_header,
-    }
-
-
-def _without_blocks(document: dict[str, Any]) -> dict[str, Any]:
-    pages = [{name: page[name] for name in _PAGE_FIELDS} for page in document["pages"]]
-    return {**document, "pages": pages}
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -33,6 +33,7 @@ PARSERS = (
     "python-pptx",
 )
 """Distributions that decide what a parsed document looks like."""
+_CODE = ("sfta.documents", "sfta_edge.documents", "sfta_edge.sentences")
 _MEGABYTE = 1 << 20
 # What these say depends on the machine and its load: the next run tries again.
 _PASSING = frozenset({"crashed", "timeout"})
@@ -58,7 +59,7 @@ class _Setting:
     def key(self, file: File) -> str:
         # The suffix takes part in the choice of the reader.
         suffix = PurePosixPath(file.name).suffix.lower()
-        code = code_identity(("sfta.documents", "sfta_edge.sentences"), PARSERS)
+        code = code_identity(_CODE, PARSERS)
         settings = [self.options.to_json(), self.limits.memory_bytes]
         return record_key(code, settings, file.sha256, suffix)
 

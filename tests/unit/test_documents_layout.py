@@ -3,10 +3,10 @@
 import pytest
 
 from laid_out_lines import LONG, line, page_of, stack, word
-from sfta.documents.pdf import boxes, running
 from sfta.documents.pdf.glyphs import TextLine, merge, split_at_gaps
 from sfta.documents.pdf.order import columns, rows_of
 from sfta.documents.pdf.tables import Table
+from sfta_edge.documents.pdf import boxes, running
 
 # Boxes and lines
 

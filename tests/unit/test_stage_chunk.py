@@ -5,8 +5,9 @@ import pytest
 from chunk_jobs import FIRST, SECOND, WordTokenizer, document, job_for, recipe_with, records
 from sfta.core.stage import Runtime
 from sfta.stages import chunk
+from sfta_edge.documents.records import chunk_id
 from sfta_edge.errors import ConfigError
-from sfta_edge.knowledge_format import check_chunk
+from sfta_edge.knowledge_checks import check_chunk
 from sfta_edge.manifest import Manifest
 
 pytestmark = pytest.mark.usefixtures("word_tokens")
@@ -104,11 +105,11 @@ def test_the_key_names_the_model_of_the_tokenizer(monkeypatch, tmp_path):
 
 def test_a_chunk_id_depends_on_place_and_text():
     ids = {
-        chunk.chunk_id("d", 1, 0, 4, "text"),
-        chunk.chunk_id("e", 1, 0, 4, "text"),
-        chunk.chunk_id("d", 2, 0, 4, "text"),
-        chunk.chunk_id("d", 1, 1, 5, "text"),
-        chunk.chunk_id("d", 1, 0, 4, "next"),
+        chunk_id("d", 1, 0, 4, "text"),
+        chunk_id("e", 1, 0, 4, "text"),
+        chunk_id("d", 2, 0, 4, "text"),
+        chunk_id("d", 1, 1, 5, "text"),
+        chunk_id("d", 1, 0, 4, "next"),
     }
     assert len(ids) == 5
     assert all(len(i) == 16 for i in ids)

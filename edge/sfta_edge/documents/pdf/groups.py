@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sfta.documents.pdf.figures import Figure
-from sfta.documents.pdf.glyphs import PrintedPage, TextLine
-from sfta.documents.pdf.tables import Note, Table
-from sfta.documents.spelling import ends_broken, words_of
+from sfta_edge.documents.pdf.figures import Figure
+from sfta_edge.documents.pdf.printed import PrintedPage, TextLine
+from sfta_edge.documents.pdf.tables import Note, Table
+from sfta_edge.documents.spelling import ends_broken, words_of
 
 SIZE_POINTS = 0.6
 """Font sizes that differ by less are one size."""

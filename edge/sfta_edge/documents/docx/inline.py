@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sfta.documents.document import PICTURES_LEFT_OUT
-from sfta.documents.docx.names import (
+from sfta_edge.documents.document import PICTURES_LEFT_OUT
+from sfta_edge.documents.docx.names import (
     ALTERNATIVES,
     CHOICE,
     MATH,
@@ -14,8 +14,8 @@ from sfta.documents.docx.names import (
     number,
     w,
 )
-from sfta.documents.docx.styles import Styles
-from sfta.documents.spelling import superscript
+from sfta_edge.documents.docx.styles import Styles
+from sfta_edge.documents.spelling import superscript
 
 _SIGNS = {w("tab"): " ", w("cr"): " ", w("noBreakHyphen"): "-", w("ptab"): " "}
 _INSIDE = frozenset(

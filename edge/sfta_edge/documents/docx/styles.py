@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sfta.documents.docx.names import number, switch, value, w
+from sfta_edge.documents.docx.names import number, switch, value, w
 
 _DEEPEST = 6
 _LONGEST_CHAIN = 20  # a style may be based on itself in a damaged file
