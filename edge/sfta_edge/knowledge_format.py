@@ -1,4 +1,4 @@
-"""The format of the knowledge file: connecting, what it remembers of itself, and its checks.
+"""The format of the knowledge file: connecting, its records, and what it remembers of itself.
 
 Python's own ``sqlite3`` is often built without extension loading, so apsw brings SQLite.
 """
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from sfta_edge.errors import IntegrityError, MissingDependencyError
 
-SCHEMA = "sfta.knowledge/2"
+SCHEMA = "sfta.knowledge/3"
+READABLE = (SCHEMA, "sfta.knowledge/2")  # 2: documents have no collection
 PAGE_BYTES = 4096  # fixed: SQLite's default is a build option, the file must not depend on it
-_NORM_TOLERANCE = 1e-3
+BUSY_MILLISECONDS = 5_000  # how long one process waits for what another writes
 _VECTORS_PER_BLOCK = 256  # vec0 allocates whole blocks; its default of 1024 wastes small files
 
 Vectors = NDArray[np.float32]
@@ -106,9 +107,10 @@ def read_identity(connection: apsw.Connection, path: Path) -> dict[str, Any]:
     if not value(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'"):
         raise IntegrityError(f"{path} is not a knowledge file")
     meta = dict(connection.execute("SELECT key, value FROM meta"))
-    if meta.get("schema") != SCHEMA:
+    if meta.get("schema") not in READABLE:
         raise IntegrityError(
-            f"{path} has the schema {meta.get('schema')!r}; this version reads {SCHEMA}",
+            f"{path} has the schema {meta.get('schema')!r};"
+            f" this version reads {' and '.join(READABLE)}",
             hint="Build the index again, or update sfta-edge.",
         )
     facts: dict[str, Any] = {}
@@ -122,88 +124,20 @@ def read_identity(connection: apsw.Connection, path: Path) -> dict[str, Any]:
     return dict(facts)
 
 
-def probe_vectors(connection: apsw.Connection, dimension: int, path: Path) -> None:
-    """Really search the vector index for a vector that is in it.
+def require_same(stored: dict[str, Any], embedder: Identity) -> None:
+    """Refuse to compare vectors of different embedders.
 
     Raises:
-        IntegrityError: the extension, the index and the stored vectors do not agree.
+        IntegrityError: names both.
     """
-    value(connection, "SELECT vec_version()")
-    stored = value(connection, "SELECT vector FROM vectors ORDER BY chunk LIMIT 1")
-    if stored is None:
-        return
-    if len(stored) != 4 * dimension:
-        raise IntegrityError(
-            f"{path} names an embedder of dimension {dimension}, "
-            f"its vectors have {len(stored) // 4}"
-        )
-    nearest = value(
-        connection, "SELECT distance FROM chunks_vec WHERE embedding MATCH ? AND k = 1", stored
-    )
-    if nearest is None or nearest > _NORM_TOLERANCE:
-        raise IntegrityError(f"the vector index of {path} does not find its own vectors")
-
-
-def verify_tables(connection: apsw.Connection, path: Path) -> None:
-    """Check the file's structure, its full-text index and the counts of all tables.
-
-    Raises:
-        IntegrityError: names what does not agree.
-    """
-    try:
-        problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-        connection.execute(
-            "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)"
-        )
-        counts = {
-            table: value(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 fixed names
-            for table in ("chunks", "vectors", "chunks_vec", "chunks_fts_docsize")
-        }
-        strays = value(
-            connection,
-            "SELECT count(*) FROM chunks_vec WHERE rowid NOT IN (SELECT number FROM chunks)",
-        )
-    except apsw.Error as error:
-        raise IntegrityError(f"{path} is damaged: {error}") from error
-    if problems != ["ok"]:
-        raise IntegrityError(f"{path} is damaged: {problems[0]}")
-    if len(set(counts.values())) != 1 or strays:
-        listing = ", ".join(f"{table} {count}" for table, count in counts.items())
-        raise IntegrityError(f"the tables of {path} do not agree: {listing}")
-
-
-def check_vectors(vectors: Vectors, shape: tuple[int, int], owner: str) -> None:
-    """Refuse vectors that would search wrongly without any error.
-
-    Raises:
-        IntegrityError: another shape, NaN or infinity, or a length that is not 1.
-    """
-    if vectors.dtype != np.float32 or vectors.shape != shape:
-        raise IntegrityError(
-            f"vectors of {owner} are {vectors.dtype} {vectors.shape}, not float32 {shape}"
-        )
-    if not np.isfinite(vectors).all():
-        raise IntegrityError(f"a vector of {owner} holds NaN or infinity")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if np.abs(lengths - 1.0).max(initial=0.0) > _NORM_TOLERANCE:
-        raise IntegrityError(f"a vector of {owner} is not normalised")
-
-
-def check_chunk(chunk: Record, document_id: str, pages: Mapping[int, str]) -> None:
-    """Refuse a chunk that is not a stretch of its document's page.
-
-    Raises:
-        IntegrityError: names the chunk.
-    """
-    identifier, page = field(chunk, "id", str), field(chunk, "page", int)
-    start, end = field(chunk, "start", int), field(chunk, "end", int)
-    if field(chunk, "document_id", str) != document_id:
-        raise IntegrityError(f"chunk {identifier} does not belong to document {document_id}")
-    if page not in pages:
-        raise IntegrityError(f"chunk {identifier} is on page {page}, which is not there")
-    inside = 0 <= start < end <= len(pages[page])
-    if not inside or pages[page][start:end] != field(chunk, "text", str):
-        raise IntegrityError(f"chunk {identifier} is not the text of its page")
+    given = {"sha256": embedder.sha256, "dimension": embedder.dimension}
+    for name, expected in given.items():
+        if stored[name] != expected:
+            raise IntegrityError(
+                f"the index was made with the embedder {stored.get('name')} "
+                f"({name} {stored[name]}), not with {embedder.name} ({name} {expected})",
+                hint="Use the embedder that is in the same bundle, or build the index again.",
+            )
 
 
 def field(record: Record, name: str, kind: type | tuple[type, ...]) -> Any:
@@ -224,12 +158,12 @@ def fields(record: Record, names: Sequence[str], kind: type) -> list[Any]:
 
 
 def particulars(document: Record) -> list[str]:
-    """What is known of a document besides its text: language, licence, owner, access group.
+    """What is known of a document besides its text: language to collection, as in the schema.
 
     Raises:
         IntegrityError: one of them is no text.
     """
-    names = ("language", "licence", "owner", "access")
+    names = ("language", "licence", "owner", "access", "collection")
     return fields({name: document.get(name, "") for name in names}, names, str)
 
 

@@ -1,4 +1,4 @@
--- The knowledge file, schema sfta.knowledge/2. The vec0 table is added by knowledge.py,
+-- The knowledge file, schema sfta.knowledge/3. The vec0 table is added by the writer,
 -- because its declaration holds the embedder's dimension.
 
 CREATE TABLE meta (
@@ -6,7 +6,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- `language` is an ISO 639 code; what is not known of a document is an empty text.
+-- `language` is an ISO 639 code; what is not known of a document is an empty text. `access` names
+-- the groups that may read it, separated by commas; none: everybody.
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -17,7 +18,8 @@ CREATE TABLE documents (
     language TEXT NOT NULL,
     licence TEXT NOT NULL,
     owner TEXT NOT NULL,
-    access TEXT NOT NULL
+    access TEXT NOT NULL,
+    collection TEXT NOT NULL
 ) STRICT;
 
 -- `lines` is a JSON list of [start, end, x0, y0, x1, y1]: characters of `text`, points.
@@ -31,9 +33,10 @@ CREATE TABLE pages (
     PRIMARY KEY (document, number)
 ) STRICT, WITHOUT ROWID;
 
--- A chunk is characters "start" to "end" of one page.
+-- A chunk is characters "start" to "end" of one page. A number is never given twice, so that
+-- what a reader knows of a chunk stays true until the chunk is gone.
 CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     document INTEGER NOT NULL REFERENCES documents (number),
     ordinal INTEGER NOT NULL,

@@ -136,6 +136,7 @@ STAGE = Stage(
     needs=("corpus",),
     makes="index",
     sections=("index",),
+    revision=2,
     run=run,
     external=_external,
     check=_check,
