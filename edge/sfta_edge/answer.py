@@ -2,35 +2,37 @@
 
 Rules this module upholds:
 
-- Chunks that do not fit are left out before the model runs, the lowest-ranked first, and the
-  answer names them.
 - Without any chunk nothing is asked: the answer is the refusal.
-- The same functions answer on the device and in the evaluation.
+- A question is answered as long as the documents can be searched. Without a generator the best
+  passages are quoted; without an embedder words are searched and compared. The answer names what
+  was out of order.
+- What the caller may not see takes no part: the view goes into every search.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sfta_edge.citation import Span, parse_answer
-from sfta_edge.errors import ConfigError
-from sfta_edge.generation import Generation, Limits, Prompt, drain
-from sfta_edge.lanes import in_lanes
-from sfta_edge.prompt import PromptContract
-from sfta_edge.quoting import (
-    Quoting,
-    ScoringEngine,
-    Similar,
-    Weighed,
-    weigh,
-    write_with_quote,
+from sfta_edge.caller import EVERYTHING, View
+from sfta_edge.chunk_answers import (
+    ParallelEngine,
+    StreamingEngine,
+    answer_from_chunks,
+    answer_many,
+    settled_completion,
+    stream_from_chunks,
+    weigh_quotes,
 )
-from sfta_edge.reply import Answer, CitableChunk, Citation, Locate, cite
-from sfta_edge.request import Request, TextEngine, make_request
-from sfta_edge.retriever import Box, Hit
+from sfta_edge.citation import Span
+from sfta_edge.errors import ConfigError, EngineDownError, IntegrityError
+from sfta_edge.extractive import extractive_answer, shares
+from sfta_edge.found import Box, Chunk, Hit
+from sfta_edge.generation import Limits, drain
+from sfta_edge.prompt import PromptContract
+from sfta_edge.reply import Answer, Citation, Outage
 from sfta_edge.settings import AnswerSettings
 
 __all__ = [
@@ -38,193 +40,139 @@ __all__ = [
     "AnswerSettings",
     "Answerer",
     "Citation",
+    "ParallelEngine",
+    "Searcher",
+    "StreamingEngine",
     "answer_from_chunks",
     "answer_many",
     "stream_from_chunks",
+    "weigh_quotes",
 ]
 
-
-class StreamingEngine(TextEngine, ScoringEngine, Protocol):
-    """An engine that gives text as it is written, and compares texts."""
-
-
-class ParallelEngine(StreamingEngine, Protocol):
-    """An engine that writes several answers at once."""
-
-    def generate_many(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        first_token_bias: Mapping[int, float] | None = None,
-        on_done: Callable[[], None] | None = None,
-    ) -> list[Generation]: ...
-
-    def lanes(self) -> AbstractContextManager[Sequence[StreamingEngine]]: ...
+log = logging.getLogger("sfta_edge")
 
 
 class Searcher(Protocol):
     """What finds chunks; `retriever.Retriever` is one."""
 
-    def search(self, question: str, top_k: int) -> list[Hit]: ...
+    def search(
+        self, question: str, top_k: int, view: View = EVERYTHING, *, words_only: bool = False
+    ) -> list[Hit]: ...
 
     def similarities(self, question: str, texts: Sequence[str]) -> Sequence[float]: ...
 
-    def boxes(self, chunk_id: str, span: Span) -> list[Box]: ...
+    def boxes(self, chunk_id: str, span: Span, view: View = EVERYTHING) -> list[Box]: ...
 
-
-def answer_from_chunks(
-    engine: StreamingEngine,
-    contract: PromptContract,
-    chunks: Sequence[CitableChunk],
-    question: str,
-    settings: AnswerSettings | None = None,
-    *,
-    similar: Similar | None = None,
-) -> Answer:
-    """Answer from chunks that were chosen already, best first.
-
-    Args:
-        engine: what writes.
-        contract: how prompt and answer are spelt.
-        chunks: what the answer is looked for in.
-        question: one question.
-        settings: default: the defaults.
-        similar: the embedder's opinion; needed if the settings count similarity.
-
-    Raises:
-        ContextOverflowError: the question does not fit with even one chunk.
-        ConfigError: there is no embedder to ask.
-    """
-    settings = settings or AnswerSettings()
-    return drain(
-        stream_from_chunks(engine, contract, chunks, question, settings, similar=similar)
-    )
-
-
-def stream_from_chunks(
-    engine: StreamingEngine,
-    contract: PromptContract,
-    chunks: Sequence[CitableChunk],
-    question: str,
-    settings: AnswerSettings,
-    *,
-    similar: Similar | None = None,
-) -> Generator[str, None, Answer]:
-    """As `answer_from_chunks`, yielding the completion as it is written."""
-    request = make_request(engine, contract, chunks, question, settings)
-    limits = Limits(
-        settings.max_tokens,
-        deadline=settings.deadline_seconds,
-        first_token_bias=request.bias,
-    )
-    asked = Quoting(contract, request.prompt, request.chunks, question, settings, similar)
-    generation = yield from _written(engine, asked, limits)
-    return _answer(request, generation, contract)
-
-
-def weigh_quotes(
-    engine: StreamingEngine,
-    contract: PromptContract,
-    chunks: Sequence[CitableChunk],
-    question: str,
-    settings: AnswerSettings,
-    similar: Similar,
-) -> Weighed | None:
-    """What speaks for each sentence that an answer might quote; no answer is written."""
-    request = make_request(engine, contract, chunks, question, settings)
-    asked = Quoting(contract, request.prompt, request.chunks, question, settings, similar)
-    return weigh(engine, asked, Limits(settings.max_tokens))
-
-
-def answer_many(
-    engine: ParallelEngine,
-    contract: PromptContract,
-    cases: Sequence[tuple[Sequence[CitableChunk], str]],
-    settings: AnswerSettings | None = None,
-    *,
-    similar: Similar | None = None,
-    on_done: Callable[[], None] | None = None,
-) -> list[Answer]:
-    """`answer_from_chunks` for many pairs of chunks and question, several at once.
-
-    Deadlines do not apply: the time of one answer depends on its neighbours.
-    """
-    settings = settings or AnswerSettings()
-    if settings.choose_quotes:
-        alone = replace(settings, deadline_seconds=None)
-
-        def answer(lane: StreamingEngine, case: tuple[Sequence[CitableChunk], str]) -> Answer:
-            return answer_from_chunks(lane, contract, *case, alone, similar=similar)
-
-        with engine.lanes() as lanes:
-            return in_lanes(lanes, answer, cases, on_done=on_done)
-    requests = [make_request(engine, contract, *case, settings) for case in cases]
-    generations = engine.generate_many(
-        [request.prompt for request in requests],
-        max_tokens=settings.max_tokens,
-        first_token_bias=requests[0].bias if requests else None,
-        on_done=on_done,
-    )
-    return [
-        _answer(request, generation, contract)
-        for request, generation in zip(requests, generations, strict=True)
-    ]
+    def around(
+        self, chunk_id: str, count: int, view: View = EVERYTHING
+    ) -> Mapping[int, Chunk]: ...
 
 
 class Answerer:
-    """Answers questions from one knowledge file with one model. Threads may share it."""
+    """Answers questions from one knowledge base with one model. Threads may share it."""
 
     def __init__(
         self,
-        engine: StreamingEngine,
+        engine: StreamingEngine | None,
         retriever: Searcher,
         contract: PromptContract,
         settings: AnswerSettings | None = None,
     ) -> None:
+        """`engine`: None: there is no generator, answers are extracts."""
         self.engine, self.retriever, self.contract = engine, retriever, contract
         self.settings = settings or AnswerSettings()
 
-    def ask(self, question: str, *, cancel: threading.Event | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        cancel: threading.Event | None = None,
+        view: View = EVERYTHING,
+        strict: bool | None = None,
+        caller: str = "",
+    ) -> Answer:
         """The answer; never fails on what the model writes.
+
+        Args:
+            question: one question.
+            cancel: set it to end early.
+            view: the documents that take part.
+            strict: whether unsupported sentences are withheld; None: as the settings say.
+            caller: whose turn it is, for engines that let callers take turns.
 
         Raises:
             ConfigError: an empty question.
             ContextOverflowError: a question too long for the context.
         """
-        return drain(self.stream(question, cancel=cancel))
+        steps = self.stream(question, cancel=cancel, view=view, strict=strict, caller=caller)
+        return drain(steps)
 
     def stream(
-        self, question: str, *, cancel: threading.Event | None = None
+        self,
+        question: str,
+        *,
+        cancel: threading.Event | None = None,
+        view: View = EVERYTHING,
+        strict: bool | None = None,
+        caller: str = "",
     ) -> Generator[str, None, Answer]:
-        """As `ask`, yielding the completion as it is written; returns the answer."""
-        started, settings = time.monotonic(), self.settings
+        """As `ask`, yielding the completion as it is written; returns the answer.
+
+        The answer counts, not the pieces: an engine that is lost while it writes is replaced by
+        an extract, and what was yielded is no part of it. In strict mode pieces may be empty.
+        """
         if not question.strip():
             raise ConfigError("the question is empty")
-        hits = tuple(self.retriever.search(question, settings.top_k))
-        retrieved = (time.monotonic() - started) * 1000
-        if not hits:
-            return self._nothing_found(question, retrieved)
-        chunks = [hit.chunk for hit in hits]
-        request = make_request(self.engine, self.contract, chunks, question, settings)
-        limits = Limits(
-            settings.max_tokens,
-            deadline=settings.deadline_seconds,
-            cancel=cancel,
-            first_token_bias=request.bias,
-            started=started,
-        )
-        asked = Quoting(
-            self.contract, request.prompt, request.chunks, question, settings,
-            self.retriever.similarities,
-        )  # fmt: skip
-        generation = yield from _written(self.engine, asked, limits)
-        answer = _answer(request, generation, self.contract, self.retriever.boxes)
-        total = (time.monotonic() - started) * 1000
+        settings = self.settings if strict is None else replace(self.settings, strict=strict)
+        limits = Limits(1, deadline=settings.deadline_seconds, cancel=cancel, caller=caller)
+        search = _Search(self.retriever, view)
+        hits = search.hits(question, settings.top_k)
+        retrieved = (time.monotonic() - limits.started) * 1000
+        if hits:
+            chunks = search.with_neighbours(hits, settings.neighbours)
+            answer = yield from self._from(question, chunks, settings, limits, search)
+        else:
+            answer = self._nothing_found(question)
+        total = (time.monotonic() - limits.started) * 1000
         timings = {"retrieve": retrieved, **answer.timings_ms, "total": total}
-        return replace(answer, hits=hits, timings_ms=timings)
+        degraded = tuple(sorted(search.degraded))
+        return replace(answer, hits=hits, timings_ms=timings, degraded=degraded)
 
-    def _nothing_found(self, question: str, retrieved_ms: float) -> Answer:
+    def _from(
+        self,
+        question: str,
+        chunks: Sequence[Chunk],
+        settings: AnswerSettings,
+        limits: Limits,
+        search: "_Search",
+    ) -> Generator[str, None, Answer]:
+        pieces = False
+        if self.engine is not None:
+            steps = stream_from_chunks(
+                self.engine, self.contract, chunks, question, settings,
+                similar=search.similarities, limits=limits, locate=search.boxes,
+            )  # fmt: skip
+            try:
+                while True:
+                    piece = next(steps)
+                    pieces = pieces or bool(piece)
+                    yield piece
+            except StopIteration as end:
+                written: Answer = end.value
+                return written
+            except EngineDownError as error:
+                log.warning("answered without the model: %s", error)
+            finally:
+                steps.close()
+        search.degraded.add("generator")
+        answer = extractive_answer(
+            self.contract, chunks, question, search.opinion, search.boxes
+        )
+        if not pieces:
+            yield settled_completion(answer, self.contract)
+        return answer
+
+    def _nothing_found(self, question: str) -> Answer:
         return Answer(
             question=question,
             answer=self.contract.refusal,
@@ -233,45 +181,63 @@ class Answerer:
             citations=(),
             completion="",
             finish_reason="stop",
-            timings_ms={"retrieve": retrieved_ms, "total": retrieved_ms},
         )
 
 
-def _written(
-    engine: StreamingEngine, asked: Quoting, limits: Limits
-) -> Generator[str, None, Generation]:
-    """The completion: its quote chosen or written, as the settings say."""
-    if asked.settings.choose_quotes:
-        return (yield from write_with_quote(engine, asked, limits))
-    return (yield from engine.stream(asked.prompt, limits))
+@dataclass(slots=True)
+class _Search:
+    """The retriever, as one caller sees it during one question."""
 
+    retriever: Searcher
+    view: View
+    degraded: set[Outage] = field(default_factory=set)
+    """What turned out to be out of order."""
 
-def _answer(
-    request: Request,
-    generation: Generation,
-    contract: PromptContract,
-    locate: Locate | None = None,
-) -> Answer:
-    parsed = parse_answer(
-        generation.text, answer_marker=contract.answer_marker, refusal=contract.refusal
-    )
-    return Answer(
-        question=request.question,
-        answer=parsed.answer,
-        refused=parsed.refused,
-        well_formed=parsed.well_formed,
-        citations=cite(parsed, request.chunks, locate),
-        completion=generation.text,
-        finish_reason=generation.finish_reason,
-        dropped=request.dropped,
-        refusal_score=next(iter(generation.first_token_scores.values()), None),
-        usage={
-            "prompt_tokens": generation.prompt_tokens,
-            "completion_tokens": len(generation.token_ids),
-            "reused_tokens": generation.reused_tokens,
-        },
-        timings_ms={
-            "prefill": generation.timings.prefill_ms,
-            "decode": generation.timings.decode_ms,
-        },
-    )
+    def hits(self, question: str, top_k: int) -> tuple[Hit, ...]:
+        try:
+            return tuple(self.retriever.search(question, top_k, self.view))
+        except (EngineDownError, IntegrityError):
+            # If it is the file that is damaged, this fails in the same way.
+            found = self.retriever.search(question, top_k, self.view, words_only=True)
+            self.degraded.add("embedder")
+            return tuple(found)
+
+    def with_neighbours(self, hits: Sequence[Hit], count: int) -> list[Chunk]:
+        """The chunks found, best first, then what stands around each."""
+        chunks = {hit.chunk.id: hit.chunk for hit in hits}
+        for hit in hits if count else ():
+            around = self.retriever.around(hit.chunk.id, count, self.view)
+            for place in sorted(around):
+                chunks.setdefault(around[place].id, around[place])
+        return list(chunks.values())
+
+    def similarities(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """Cosines; shares of the question's words while the embedder is out of order.
+
+        Raises:
+            ConfigError: this device never had an embedder.
+        """
+        try:
+            return self.retriever.similarities(question, texts)
+        except (EngineDownError, IntegrityError):
+            self.degraded.add("embedder")
+            return shares(question, texts)
+
+    def opinion(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """Cosines; None if there is no embedder or it is out of order."""
+        if "embedder" in self.degraded:
+            return None
+        try:
+            return self.retriever.similarities(question, texts)
+        except ConfigError:
+            return None
+        except (EngineDownError, IntegrityError):
+            self.degraded.add("embedder")
+            return None
+
+    def boxes(self, chunk_id: str, span: Span) -> list[Box]:
+        """Rectangles of a quote; none if its document was removed in the meantime."""
+        try:
+            return self.retriever.boxes(chunk_id, span, self.view)
+        except IntegrityError:
+            return []

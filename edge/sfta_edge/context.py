@@ -4,6 +4,7 @@ Every call into llama.cpp that computes goes through `Context`, so errors and th
 arrays are handled once.
 """
 
+import ctypes
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from sfta_edge.llama import first_error
 from sfta_edge.model import Model
 
 Floats = NDArray[np.float32]
+_ABORTED = 2  # what llama_decode returns when its abort callback said so
+
+
+class AbortedError(SftaError):
+    """A computation was stopped from outside; nothing of its tokens is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +82,16 @@ class Context:
         """Compute at most `shape.batch` tokens.
 
         Raises:
+            AbortedError: `abort_when` said so.
             SftaError: llama.cpp refused or failed.
         """
         handle = self.handle
         self._fill(entries)
         compute = self._native.llama_encode if self.shape.pooled else self._native.llama_decode
         code = compute(handle, self._batch)
+        if code == _ABORTED:
+            first_error()
+            raise AbortedError(f"stopped while computing {len(entries)} tokens")
         if code:
             raise SftaError(
                 f"llama.cpp could not compute {len(entries)} tokens (code {code}): "
@@ -101,18 +111,30 @@ class Context:
         Raises:
             IntegrityError: the logits are no numbers, so the weights are damaged.
         """
+        row = self.biased(index, bias)
+        self.require_numbers(row)
+        return int(np.argmax(row))
+
+    def biased(self, index: int, bias: Mapping[int, float] | None = None) -> Floats:
+        """Logits after the entry `index`, with something added to some; without, a view."""
         row = self.logits(index)
         if bias:
             row = row.copy()
             for token, value in bias.items():
                 row[token] += value
-        token = int(np.argmax(row))
-        if not np.isfinite(row[token]):
+        return row
+
+    def require_numbers(self, row: Floats) -> None:
+        """Refuse logits that are none.
+
+        Raises:
+            IntegrityError: the best of them is no number, so the weights are damaged.
+        """
+        if not np.isfinite(row[np.argmax(row)]):
             raise IntegrityError(
                 f"{self.model.path.name} computes values that are no numbers",
                 hint="The model file is damaged. Install the bundle again.",
             )
-        return token
 
     def embedding(self, sequence: int) -> Floats:
         """Pooled embedding of a sequence of the last batch; a copy."""
@@ -126,10 +148,54 @@ class Context:
         memory = self._native.llama_get_memory(self.handle)
         return bool(self._native.llama_memory_seq_rm(memory, sequence, position, -1))
 
-    def continue_as(self, sequence: int) -> None:
-        """Let another sequence hold all that the first one holds; nothing is copied."""
+    def continue_as(self, sequence: int, source: int = 0, end: int = -1) -> None:
+        """Let another sequence hold what `source` holds, up to `end`; nothing is copied."""
         memory = self._native.llama_get_memory(self.handle)
-        self._native.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
+        self._native.llama_memory_seq_cp(memory, source, sequence, -1, end)
+
+    def length(self, sequence: int) -> int:
+        """Tokens that a sequence holds."""
+        memory = self._native.llama_get_memory(self.handle)
+        return int(self._native.llama_memory_seq_pos_max(memory, sequence)) + 1
+
+    def state(self, sequence: int) -> bytes:
+        """What is known of a sequence's tokens, for `restore` on this build and processor."""
+        size = self._native.llama_state_seq_get_size(self.handle, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        count = self._native.llama_state_seq_get_data(self.handle, buffer, size, sequence)
+        return bytes(buffer)[:count]
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Put a state back into a sequence; False, and an empty sequence, if it does not fit."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = self._native.llama_state_seq_set_data(self.handle, buffer, len(state), sequence)
+        if read != len(state):
+            first_error()
+            self.forget(0, sequence)
+        return bool(read == len(state))
+
+    def use_threads(self, count: int) -> None:
+        """How many threads share the next computations."""
+        self._native.llama_set_n_threads(self.handle, count, count)
+
+    def use_adapter(self, adapter: Any) -> None:
+        """Compute with an adapter of `Model.load_adapter`, or with the model alone (None)."""
+        if adapter is None:
+            self._native.llama_set_adapters_lora(self.handle, None, 0, None)
+            return
+        adapters = (self._native.llama_adapter_lora_p_ctypes * 1)(adapter)
+        self._native.llama_set_adapters_lora(self.handle, adapters, 1, (ctypes.c_float * 1)(1))
+
+    def abort_when(self, asked: Any, data: Any) -> None:
+        """Ask ``asked(data)`` after every operation; true stops it with `AbortedError`.
+
+        Args:
+            asked: native function. A Python function would wait for the interpreter at every
+                operation, a thousand times a token.
+            data: its argument. Both have to live as long as the context.
+        """
+        callback = ctypes.cast(asked, self._native.ggml_abort_callback)
+        self._native.llama_set_abort_callback(self.handle, callback, data)
 
     @property
     def pooling(self) -> int:

@@ -73,6 +73,12 @@ class Limits:
     cancel: threading.Event | None = None
     first_token_bias: Mapping[int, float] = field(default_factory=dict)
     """Added to the logits of these tokens, for the first token only."""
+    caller: str = ""
+    """Whose turn it is: an engine that serves many lets callers take turns."""
+    grammar: str | None = None
+    """GBNF that the text must follow; None: no constraint. Only for engines that serve many."""
+    adapter: str | None = None
+    """Name of a LoRA adapter that was loaded beside the model; None: the model alone."""
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

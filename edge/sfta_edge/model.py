@@ -125,6 +125,27 @@ class Model:
         """Whether the token ends a generation: end of turn, of text, of message."""
         return bool(self.native.llama_vocab_is_eog(self.vocabulary, token))
 
+    def is_control(self, token: int) -> bool:
+        """Whether a token steers the model and stands for no text."""
+        return bool(self.native.llama_vocab_is_control(self.vocabulary, token))
+
+    def load_adapter(self, path: Path) -> Any:
+        """Load a LoRA adapter beside the weights; it lives as long as the model.
+
+        Raises:
+            ConfigError: there is no such file.
+            IntegrityError: the file is damaged, or made for another model.
+        """
+        _check_magic(path)
+        first_error()
+        adapter = self.native.llama_adapter_lora_init(self.handle, str(path).encode())
+        if not adapter:
+            raise IntegrityError(
+                f"the adapter {path} cannot be loaded: {first_error() or 'no reason given'}",
+                hint=f"It has to be made for {self.path.name}.",
+            )
+        return adapter
+
     def close(self) -> None:
         """Free the memory; contexts of this model must be closed before."""
         self._free()

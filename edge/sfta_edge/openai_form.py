@@ -1,7 +1,10 @@
 """The OpenAI form of questions and answers, as far as one grounded answer fits into it.
 
-The last message of the user is the question; earlier messages, the system message and
-sampling settings are not used, because the prompt contract is part of the signed bundle.
+The last message of the user is the question. The system message and sampling settings are not used,
+because the prompt contract is part of the signed bundle. Earlier turns are not used either: the
+model is trained on one question with its documents, and a question that leans on the one before
+would have to be reworded by it, which nothing checks. How many messages were not used stands in
+the answer.
 """
 
 import hashlib
@@ -32,8 +35,23 @@ def question_of(body: Mapping[str, Any]) -> str:
     raise ConfigError("messages hold no message of the role user")
 
 
-def completion(answer: Answer, model: str, bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """One ``chat.completion``; what has no place in the form is under ``sfta``."""
+def unused_messages(body: Mapping[str, Any]) -> int:
+    """How many messages of a request besides the question say something."""
+    messages = body.get("messages")
+    return max(0, len(messages) - 1) if isinstance(messages, list) else 0
+
+
+def completion(
+    answer: Answer, model: str, bundle: Mapping[str, Any], *, unused: int = 0
+) -> dict[str, Any]:
+    """One ``chat.completion``; what has no place in the form is under ``sfta``.
+
+    Args:
+        answer: what is told.
+        model: its name.
+        bundle: what answered.
+        unused: messages that were not used, see `unused_messages`.
+    """
     prompt = answer.usage.get("prompt_tokens", 0)
     written = answer.usage.get("completion_tokens", 0)
     facts = answer.to_json(bundle)
@@ -55,7 +73,10 @@ def completion(answer: Answer, model: str, bundle: Mapping[str, Any]) -> dict[st
             "total_tokens": prompt + written,
         },
         "citations": facts.pop("citations"),
-        "sfta": {name: facts[name] for name in facts if name not in ("answer", "usage")},
+        "sfta": {
+            **{name: facts[name] for name in facts if name not in ("answer", "usage")},
+            "unused_messages": unused,
+        },
     }
 
 
@@ -101,8 +122,14 @@ class FinalText:
         return new
 
     def rest(self, answer: str) -> str:
-        """What of the final answer was not shown yet."""
-        return answer[len(self._given) :] if answer.startswith(self._given) else ""
+        """What of the final answer was not shown yet.
+
+        All of it, in a paragraph of its own, if it turned out to be another: what was shown
+        cannot be taken back.
+        """
+        if answer.startswith(self._given):
+            return answer[len(self._given) :]
+        return f"\n\n{answer}"
 
 
 def _text(content: object) -> str:

@@ -21,6 +21,7 @@ from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Prompt, Scored, Timings
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import CitableChunk
+from sfta_edge.request import tokenize_all
 from sfta_edge.sentences import sentences
 from sfta_edge.settings import AnswerSettings, Weights
 
@@ -121,19 +122,20 @@ def weigh(engine: ScoringEngine, asked: Quoting, limits: Limits) -> Weighed | No
     Raises:
         ConfigError: the weights count similarity, and there is no embedder to ask.
     """
+    found = candidates(asked.chunks)
+    ids = tokenize_all(engine, [opening(candidate, asked.contract) for candidate in found])
     options = [
-        (c, engine.tokenize(opening(c, asked.contract))) for c in candidates(asked.chunks)
+        pair for pair in zip(found, ids, strict=True) if len(pair[1]) < limits.max_tokens
     ]
-    options = [(c, ids) for c, ids in options if len(ids) < limits.max_tokens]
     if not options:
         return None
-    found, ids = zip(*options, strict=True)
-    scored = engine.score(asked.prompt, [each[:DECISIVE_TOKENS] for each in ids], limits)
+    fit, openings = zip(*options, strict=True)
+    scored = engine.score(asked.prompt, [each[:DECISIVE_TOKENS] for each in openings], limits)
     if scored.interrupted:
-        return Weighed(found, ids, (), scored)
-    similar = _similarities(asked, [candidate.text for candidate in found])
+        return Weighed(fit, openings, (), scored)
+    similar = _similarities(asked, [candidate.text for candidate in fit])
     pairs = zip(scored.options, similar, strict=True)
-    return Weighed(found, ids, tuple(Evidence(*pair) for pair in pairs), scored)
+    return Weighed(fit, openings, tuple(Evidence(*pair) for pair in pairs), scored)
 
 
 def write_with_quote(

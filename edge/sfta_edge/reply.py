@@ -11,12 +11,20 @@ Rules this module upholds:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sfta_edge.citation import ParsedAnswer, Quote, Span, find_quote
+from sfta_edge.found import Box
 from sfta_edge.generation import FinishReason
+from sfta_edge.plain_text import plain_text
 from sfta_edge.prompt import PromptChunk
-from sfta_edge.retriever import Box
+from sfta_edge.support import SupportedSentence
+
+Mode = Literal["model", "extractive"]
+"""Written by the model, or quoted without one."""
+
+Outage = Literal["generator", "embedder", "disk"]
+"""What can be out of order while questions are answered."""
 
 
 class CitableChunk(PromptChunk, Protocol):
@@ -26,6 +34,8 @@ class CitableChunk(PromptChunk, Protocol):
     def id(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def document_id(self) -> str: ...
 
 
 Locate = Callable[[str, Span], list[Box]]
@@ -43,7 +53,7 @@ class Citation:
     corrected: bool = False
     """The model named another chunk than the one in which the quote stands."""
     chunk_id: str | None = None
-    """None, as the next three, if the model named a chunk it was not given."""
+    """None, as the facts of its document, if the model named a chunk it was not given."""
     document: str | None = None
     """File name."""
     title: str | None = None
@@ -52,13 +62,16 @@ class Citation:
     """Place in the chunk's text, if verified."""
     boxes: tuple[Box, ...] = ()
     """Rectangles on the page, if verified and known."""
+    document_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The form of the Edge API."""
-        names = ("document", "title", "page", "chunk_id", "number", "quote")
+        """The form of the Edge API; what a document calls itself is shown as plain text."""
+        names = ("number", "document_id", "page", "chunk_id", "verified", "corrected")
         facts: dict[str, Any] = {name: getattr(self, name) for name in names}
-        facts["boxes"] = [asdict(box) for box in self.boxes]
-        return {**facts, "verified": self.verified, "corrected": self.corrected}
+        for name in ("document", "title", "quote"):
+            text = getattr(self, name)
+            facts[name] = None if text is None else plain_text(text)
+        return {**facts, "boxes": [asdict(box) for box in self.boxes]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class Answer:
 
     question: str
     answer: str
+    """Plain text: without control characters, and never markup."""
     refused: bool
     """The documents do not hold the answer."""
     well_formed: bool
@@ -84,6 +98,15 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     hits: tuple[Any, ...] = ()
     """What the retriever found, best first."""
+    sentences: tuple[SupportedSentence, ...] = ()
+    """Of `answer`, and whether the documents support each; none of a refusal."""
+    withheld: int = 0
+    """Sentences taken out in strict mode because nothing supports them."""
+    mode: Mode = "model"
+    degraded: tuple[Outage, ...] = ()
+    """What was out of order."""
+    id: str = ""
+    """Given by whoever keeps answers; empty: nobody does."""
 
     @property
     def supported(self) -> bool:
@@ -93,9 +116,14 @@ class Answer:
     def to_json(self, bundle: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The form of the Edge API; `bundle` says what answered."""
         return {
+            "id": self.id,
             "answer": self.answer,
             "refused": self.refused,
             "supported": self.supported,
+            "mode": self.mode,
+            "degraded": list(self.degraded),
+            "sentences": [asdict(sentence) for sentence in self.sentences],
+            "withheld": self.withheld,
             "citations": [citation.to_json() for citation in self.citations],
             "finish_reason": self.finish_reason,
             "dropped_chunks": list(self.dropped),
@@ -135,9 +163,18 @@ def _cite(quote: Quote, chunks: Sequence[CitableChunk], locate: Locate | None) -
                 page=chunk.page,
                 span=span,
                 boxes=tuple(locate(chunk.id, span)) if locate else (),
+                document_id=chunk.document_id,
             )
     if 1 <= quote.number <= len(chunks):
         named = chunks[quote.number - 1]
-        place = (named.id, named.name, named.title, named.page)
-        return Citation(quote.number, quote.text, False, False, *place)
+        return Citation(
+            number=quote.number,
+            quote=quote.text,
+            verified=False,
+            chunk_id=named.id,
+            document=named.name,
+            title=named.title,
+            page=named.page,
+            document_id=named.document_id,
+        )
     return Citation(quote.number, quote.text, verified=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sfta_edge.generation import require_room
 from sfta_edge.prompt import PromptContract
@@ -13,9 +13,30 @@ from sfta_edge.settings import AnswerSettings
 class TextEngine(Protocol):
     """What a request is counted with; `engine.Engine` is one."""
 
-    context_tokens: int
+    @property
+    def context_tokens(self) -> int: ...
 
     def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002 prompt.Tokenize
+
+
+@runtime_checkable
+class ManyTexts(Protocol):
+    """An engine that is asked for the ids of many texts at once, as one in another process."""
+
+    def tokenize_many(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+
+class Tokenizer(Protocol):
+    """Turns texts into token ids."""
+
+    def tokenize(self, text: str, special: bool = False) -> list[int]: ...  # noqa: FBT001, FBT002 prompt.Tokenize
+
+
+def tokenize_all(engine: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, as `tokenize` gives them."""
+    if isinstance(engine, ManyTexts):
+        return engine.tokenize_many(texts)
+    return [engine.tokenize(text) for text in texts]
 
 
 @dataclass(frozen=True, slots=True)

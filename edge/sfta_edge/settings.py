@@ -59,6 +59,10 @@ class AnswerSettings:
     score then says how little speaks even for the best of them."""
     weights: Weights = field(default_factory=Weights)
     """How quotes are chosen."""
+    strict: bool = False
+    """Sentences that the documents do not support are withheld, see `withholding`."""
+    neighbours: int = 0
+    """Chunks before and after each one found that the model may read too, as far as they fit."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -72,8 +76,13 @@ class AnswerSettings:
             problems.append(f"deadline_seconds must be more than 0, not {seconds!r}")
         if not (_is_number(threshold) and 0 < threshold < 1):
             problems.append(f"refusal_threshold lies between 0 and 1, not at {threshold!r}")
-        if not isinstance(self.choose_quotes, bool):
-            problems.append(f"choose_quotes must be true or false, not {self.choose_quotes!r}")
+        problems += [
+            f"{name} must be true or false, not {value!r}"
+            for name in ("choose_quotes", "strict")
+            if not isinstance(value := getattr(self, name), bool)
+        ]
+        if not (self.neighbours == 0 or _is_count(self.neighbours)) or self.neighbours is False:
+            problems.append(f"neighbours must be 0 or more, not {self.neighbours!r}")
         if problems:
             raise ConfigError("answer settings: " + "; ".join(problems))
 

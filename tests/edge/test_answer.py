@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta_edge.answer import Answerer, AnswerSettings, answer_from_chunks, answer_many
+from sfta_edge.caller import EVERYTHING
 from sfta_edge.citation import Span
 from sfta_edge.errors import ConfigError
 from sfta_edge.generation import ContextOverflowError, Generation
@@ -36,6 +37,7 @@ class Passage:
     name: str = "manual.pdf"
     page: int = 4
     heading: str = ""
+    document_id: str = "manual"
 
 
 OIL = Passage("oil", "The oil is changed every 2000 hours.")
@@ -86,14 +88,14 @@ class ListSearcher:
     def __init__(self, *chunks):
         self.chunks, self.asked = chunks, []
 
-    def search(self, question, top_k):
+    def search(self, question, top_k, view=EVERYTHING, *, words_only=False):
         self.asked.append((question, top_k))
         return [Hit(c, 1.0 / n, n) for n, c in enumerate(self.chunks[:top_k], 1)]
 
     def similarities(self, question, texts):
         return [0.0] * len(texts)
 
-    def boxes(self, chunk_id, span):
+    def boxes(self, chunk_id, span, view=EVERYTHING):
         return [Box(4, span.start, 0, span.end, 10, 595, 842)]
 
 

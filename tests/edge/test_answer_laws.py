@@ -38,6 +38,7 @@ class Passage:
     name: str = "manual.pdf"
     page: int = 1
     heading: str = ""
+    document_id: str = "manual"
 
 
 class Clock:

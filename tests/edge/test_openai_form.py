@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sfta_edge.citation import parse_answer
 from sfta_edge.errors import ConfigError
-from sfta_edge.openai_form import FinalText, completion, question_of
+from sfta_edge.openai_form import FinalText, completion, question_of, unused_messages
 from sfta_edge.reply import Answer, Citation
 
 MARKER = "Answer:"
@@ -105,3 +105,18 @@ def test_an_answer_keeps_its_citations_beside_the_form():
     assert made["sfta"]["supported"] is True
     assert made["sfta"]["bundle"]["counter"] == 3
     assert "answer" not in made["sfta"]
+
+
+def test_messages_that_were_not_used_are_counted():
+    messages = [message("system", "x"), message("user", "first"), message("user", "second")]
+    assert unused_messages({"messages": messages}) == 2
+    assert unused_messages({"messages": [message("user", "only")]}) == 0
+    assert unused_messages({}) == 0
+    answer = Answer("q", "a", False, True, (), "c", "stop")
+    assert completion(answer, "m", {}, unused=2)["sfta"]["unused_messages"] == 2
+
+
+def test_an_answer_that_turned_out_to_be_another_is_said_in_full():
+    shown = FinalText(MARKER)
+    assert shown.feed("Answer: every 20") == "every 20"
+    assert shown.rest("Change the oil.") == "\n\nChange the oil."

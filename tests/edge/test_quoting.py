@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfta_edge.answer import Answerer, AnswerSettings, answer_from_chunks, answer_many
+from sfta_edge.caller import EVERYTHING
 from sfta_edge.citation import find_quote, parse_answer
 from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Scored
@@ -46,6 +47,7 @@ class Passage:
     name: str = "manual.pdf"
     page: int = 4
     heading: str = ""
+    document_id: str = "manual"
 
 
 OIL = Passage("oil", "The oil is mineral. It is changed every 2000 hours.")
@@ -100,13 +102,13 @@ def test_the_quote_is_chosen_and_the_answer_written_behind_it():
 
 def test_the_stream_joined_is_the_completion():
     class Searcher:
-        def search(self, question, top_k):
+        def search(self, question, top_k, view=EVERYTHING, *, words_only=False):
             return [Hit(OIL, 1.0, 1), Hit(TORQUE, 0.5, 2)]
 
         def similarities(self, question, texts):
             return [0.0] * len(texts)
 
-        def boxes(self, chunk_id, span):
+        def boxes(self, chunk_id, span, view=EVERYTHING):
             return []
 
     answers = []
@@ -240,14 +242,14 @@ def test_the_device_asks_the_embedder_about_the_sentences_it_might_quote():
     class Searcher:
         asked = ()
 
-        def search(self, question, top_k):
+        def search(self, question, top_k, view=EVERYTHING, *, words_only=False):
             return [Hit(OIL, 1.0, 1)]
 
         def similarities(self, question, texts):
             self.asked = (question, *texts)
             return [0.9] * len(texts)
 
-        def boxes(self, chunk_id, span):
+        def boxes(self, chunk_id, span, view=EVERYTHING):
             return []
 
     searcher = Searcher()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sfta_edge.citation import ParsedAnswer, Quote, Span, parse_answer
 from sfta_edge.reply import Answer, Citation, cite
 from sfta_edge.retriever import Box
+from sfta_edge.support import SupportedSentence
 
 BOX = Box(1, 10.0, 20.0, 30.0, 40.0, 595.0, 842.0)
 
@@ -20,6 +21,7 @@ class Passage:
     name: str = "manual.pdf"
     page: int = 4
     heading: str = ""
+    document_id: str = "manual"
 
 
 OIL = Passage("oil", "The oil is changed every 2000 hours.\nUse Gearlube 46S.")
@@ -155,3 +157,32 @@ def test_odd_output_of_a_model_never_fails(completion):
 @given(st.integers(0, 9999), st.text(max_size=40))
 def test_any_quote_is_one_citation_or_none(number, text):
     assert len(cited((number, text))) == 1
+
+
+def test_a_citation_names_its_document_and_is_told_as_plain_text():
+    hidden = Passage(
+        "h", "The oil\u202e is red.\nIt is new.", title="a\x1b[31mb", name="c\u2066.pdf"
+    )
+    parsed = ParsedAnswer(
+        (Quote(1, "The oil is red."), Quote(1, "It is blue.")), "x", False, True
+    )
+    found, invented = cite(parsed, [hidden])
+    assert (found.verified, invented.verified) == (True, False)
+    for citation in (found, invented):
+        told = citation.to_json()
+        assert (told["document_id"], told["title"], told["document"]) == (
+            "manual",
+            "ab",
+            "c.pdf",
+        )
+    assert "\u202e" in found.quote
+    assert found.to_json()["quote"] == "The oil is red"
+    assert Citation(7, "x", verified=False).to_json()["document_id"] is None
+
+
+def test_an_answer_is_told_in_the_form_of_the_api():
+    marks = (SupportedSentence(0, 1, supported=True),)
+    told = answer(sentences=marks, withheld=2, degraded=("embedder",), id="17").to_json()
+    assert told["sentences"] == [{"start": 0, "end": 1, "supported": True}]
+    assert (told["withheld"], told["mode"], told["degraded"]) == (2, "model", ["embedder"])
+    assert told["id"] == "17"

@@ -43,6 +43,13 @@ def test_settings_that_are_no_mapping_are_refused(facts):
         {"refusal_threshold": "0.5"},
         {"refusal_threshold": math.nan},
         {"refusal_threshold": None},
+        {"strict": 1},
+        {"strict": None},
+        {"choose_quotes": "yes"},
+        {"neighbours": -1},
+        {"neighbours": 1.5},
+        {"neighbours": False},
+        {"neighbours": None},
         {"weights": {"similarity": "1"}},
         {"weights": {"likelihood": math.inf}},
         {"weights": {"refusal_constant": math.nan}},
@@ -69,6 +76,12 @@ def test_weights_of_another_version_are_refused(facts):
 def test_all_problems_are_said_at_once():
     with pytest.raises(ConfigError, match=r"top_k.*max_tokens"):
         AnswerSettings(top_k=0, max_tokens=0)
+
+
+def test_strictness_and_neighbours_are_off_unless_they_are_asked_for():
+    assert (AnswerSettings().strict, AnswerSettings().neighbours) == (False, 0)
+    settings = AnswerSettings.from_facts({"strict": True, "neighbours": 2})
+    assert (settings.strict, settings.neighbours) == (True, 2)
 
 
 def test_no_deadline_is_possible():
