@@ -1,0 +1,126 @@
+"""How many threads share a computation, so that it is never much slower than with one.
+
+llama.cpp's threads meet after every operation and spin until the last one arrives. With a core
+each that pays; where another process takes one of the cores, all wait for the thread that lost it,
+and two threads were measured up to a thousand times slower than one. Its thread pool's `poll`
+bounds the waiting between computations, not at these meetings (docs/decisions/0014).
+
+So threads share a computation only
+
+- while the system's own counters say that the cores for it are idle,
+- if batches of that size were measured with one thread before, and
+- for no longer than one thread would have needed, times two: then it is stopped and done again by
+  one. After that, and wherever sharing was not faster, it is not tried for a while, twice as long
+  each time.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_LOOK_EVERY = 0.25  # seconds
+_PATIENCE = 2.0
+_SLACK = 0.05  # seconds that a stop may come late and be no sign of anything
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
+_NEW = 0.3
+_SPARE = 0.35  # share of a core that others may use without being in the way
+
+BusyCores = Callable[[], float | None]
+"""Cores that other processes have used since the last call; None if that cannot be known."""
+
+
+class ThreadChoice:
+    """Decides for one context, and learns what batches take."""
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        busy: BusyCores | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`most`: threads that are worth sharing between on an idle machine."""
+        self._most, self._clock = most, clock
+        self._busy = busy or OtherProcesses(clock)
+        self._alone: dict[int, float] = {}
+        self._seconds: dict[int, float] = {}
+        self._looked, self._others = clock(), float(most)
+        self._not_before, self._pause = 0.0, _FIRST_PAUSE
+
+    def threads(self, tokens: int) -> int:
+        """Threads for a batch of some tokens."""
+        now = self._clock()
+        if self._most == 1 or now < self._not_before or tokens not in self._alone:
+            return 1
+        if now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            others = self._busy()
+            self._others = float(self._most) if others is None else others
+        return max(1, int(self._most - self._others + _SPARE))
+
+    def patience(self, tokens: int) -> float:
+        """Seconds after which sharing is given up."""
+        return _PATIENCE * self._alone[tokens] + _SLACK
+
+    def record(self, tokens: int, threads: int, seconds: float) -> None:
+        """What a batch took."""
+        _blend(self._seconds, tokens, seconds)
+        if threads == 1:
+            _blend(self._alone, tokens, seconds)
+        elif seconds > self._alone[tokens]:
+            self.give_up()
+        else:
+            self._pause = max(_FIRST_PAUSE, self._pause / 2)
+
+    def give_up(self) -> None:
+        """Sharing did not pay: leave it for a while."""
+        self._not_before = self._clock() + self._pause
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+
+    def seconds(self, tokens: int) -> float | None:
+        """What a batch of some tokens takes, as it is computed now; satisfies `StepSeconds`."""
+        return self._seconds.get(tokens)
+
+
+class OtherProcesses:
+    """The cores that everybody else uses, from Linux's counters."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, system: Path = Path("/proc/stat")
+    ) -> None:
+        self._clock, self._system = clock, system
+        self._ticks = _ticks_per_second()
+        self._last = self._read()
+
+    def __call__(self) -> float | None:
+        """Cores used by others since the last call; None where the system does not say."""
+        before, self._last = self._last, self._read()
+        if before is None or self._last is None:
+            return None
+        elapsed = self._last[0] - before[0]
+        all_used, own_used = self._last[1] - before[1], self._last[2] - before[2]
+        return max(0.0, (all_used - own_used) / elapsed) if elapsed > 0 else None
+
+    def _read(self) -> tuple[float, float, float] | None:
+        """Now, and the seconds of computing so far: everybody's, and our own."""
+        try:
+            fields = [
+                int(field) for field in self._system.read_text().split("\n", 1)[0].split()[1:]
+            ]
+        except (OSError, ValueError):
+            return None
+        if len(fields) < 8:
+            return None
+        idle = fields[3] + fields[4]
+        used = (sum(fields[:8]) - idle) / self._ticks
+        return self._clock(), used, time.process_time()
+
+
+def _ticks_per_second() -> int:
+    return os.sysconf("SC_CLK_TCK")
+
+
+def _blend(known: dict[int, float], tokens: int, seconds: float) -> None:
+    before = known.get(tokens)
+    known[tokens] = seconds if before is None else before + _NEW * (seconds - before)

@@ -1,0 +1,126 @@
+"""Threads share a computation only where that was seen to be faster."""
+
+import pytest
+
+from sfta_edge.batching.sharing import OtherProcesses, ThreadChoice
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Machine:
+    """A choice for four threads on a machine that says how busy it is."""
+
+    def __init__(self, most=4):
+        self.clock, self.others = Clock(), 0.0
+        self.choice = ThreadChoice(most, busy=lambda: self.others, clock=self.clock)
+
+    def later(self, seconds=1.0):
+        self.clock.now += seconds
+        return self
+
+
+@pytest.fixture(name="machine")
+def _machine():
+    machine = Machine()
+    machine.choice.record(8, 1, 0.4)
+    return machine.later()
+
+
+def test_one_thread_comes_first_so_that_there_is_something_to_compare_with():
+    machine = Machine().later()
+    assert machine.choice.threads(8) == 1
+    machine.choice.record(8, 1, 0.4)
+    assert machine.choice.threads(8) == 4
+    assert machine.choice.threads(9) == 1, "each size for itself"
+
+
+def test_nothing_is_shared_before_the_machine_was_looked_at():
+    machine = Machine()
+    machine.choice.record(8, 1, 0.4)
+    assert machine.choice.threads(8) == 1
+    assert machine.later().choice.threads(8) == 4
+
+
+@pytest.mark.parametrize(
+    ("others", "threads"), [(0.0, 4), (0.3, 4), (1.0, 3), (1.5, 2), (3.0, 1), (9.0, 1)]
+)
+def test_cores_that_others_use_are_left_to_them(machine, others, threads):
+    machine.others = others
+    assert machine.later().choice.threads(8) == threads
+
+
+def test_a_machine_that_says_nothing_is_taken_for_busy(machine):
+    machine.others = None
+    assert machine.later().choice.threads(8) == 1
+
+
+def test_patience_is_a_multiple_of_what_one_thread_takes(machine):
+    assert 0.8 <= machine.choice.patience(8) < 1.0
+
+
+def test_sharing_that_was_given_up_is_left_for_longer_each_time(machine):
+    pauses = []
+    for _ in range(4):
+        machine.choice.give_up()
+        waited = 0.0
+        while machine.later(0.5).choice.threads(8) == 1:
+            waited += 0.5
+        pauses.append(waited)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 4 * pauses[0]
+
+
+def test_sharing_that_is_no_faster_is_left(machine):
+    machine.choice.record(8, 4, 0.5)
+    assert machine.later(0.5).choice.threads(8) == 1
+    assert machine.later(60).choice.threads(8) == 4
+
+
+def test_sharing_that_is_faster_goes_on(machine):
+    for _ in range(5):
+        machine.choice.record(8, 4, 0.15)
+        assert machine.later().choice.threads(8) == 4
+    assert machine.choice.seconds(8) < 0.4
+    assert machine.choice.seconds(7) is None
+
+
+def test_one_thread_never_looks():
+    def never():
+        raise AssertionError
+
+    choice = ThreadChoice(1, busy=never, clock=Clock())
+    choice.record(8, 1, 0.4)
+    assert choice.threads(8) == 1
+
+
+def stat(busy, idle):
+    return f"cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 2 3\n"
+
+
+def test_other_processes_are_everybody_less_ourselves(tmp_path, monkeypatch):
+    clock, path = Clock(), tmp_path / "stat"
+    path.write_text(stat(1000, 1000))
+    own = [5.0]
+    monkeypatch.setattr("sfta_edge.batching.sharing.time.process_time", lambda: own[0])
+    monkeypatch.setattr("sfta_edge.batching.sharing.os.sysconf", lambda name: 100)
+    others = OtherProcesses(clock, path)
+    clock.now += 2.0
+    path.write_text(stat(1300, 1100))
+    own[0] += 1.0
+    assert others() == pytest.approx(1.0), "three seconds in two, one of them our own"
+    clock.now += 2.0
+    assert others() == 0.0
+
+
+@pytest.mark.parametrize("content", ["", "cpu", "cpu a b c", "cpu 1 2 3"])
+def test_counters_that_cannot_be_read_say_nothing(tmp_path, content):
+    path = tmp_path / "stat"
+    path.write_text(content)
+    assert OtherProcesses(Clock(), path)() is None
+    assert OtherProcesses(Clock(), tmp_path / "none")() is None
