@@ -1,0 +1,22 @@
+"""Which part of a long list a request asks for."""
+
+from flask import request
+from werkzeug.exceptions import BadRequest
+
+_MOST_AT_ONCE = 200
+
+
+def page_of() -> tuple[int | None, int]:
+    """``before`` and ``limit`` of the request.
+
+    Raises:
+        BadRequest: one of them is no whole number.
+    """
+    numbers: list[int | None] = []
+    for name in ("before", "limit"):
+        text = request.args.get(name)
+        if text is not None and not (text.isascii() and text.isdigit() and 0 < len(text) < 16):
+            raise BadRequest(f"{name} must be a whole number, not {text!r}")
+        numbers.append(int(text) if text else None)
+    before, limit = numbers
+    return before, min(50 if limit is None else limit, _MOST_AT_ONCE)
