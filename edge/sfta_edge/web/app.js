@@ -1,185 +1,125 @@
-// The page: sends a question to /v1/ask and shows the answer as it is written.
-// Text from models and documents is only ever set as text, never as markup.
+// Starts the page: who is there, which view the address names, and the frame around it.
 
-const SVG = "http://www.w3.org/2000/svg";
-const find = (name, root = document) => root.querySelector(name);
-const form = find("#ask");
-const field = find("#question");
-const send = find("#send");
-const stop = find("#stop");
-const status = find("#status");
-const answers = find("#answers");
-let running = null;
+import { loadSession, may, session, sessionEvents } from "./api.js";
+import { showAdmin } from "./admin.js";
+import { showAsk } from "./ask.js";
+import { showDocuments } from "./documents.js";
+import { fill, find, make } from "./element.js";
+import { drawFrame } from "./frame.js";
+import { showHistory } from "./history.js";
+import { say } from "./language.js";
+import { showEntry } from "./login.js";
+import { problemNote } from "./notice.js";
+import { forget, thread } from "./thread.js";
+import { forgetUploads } from "./upload.js";
+import { closeViewer } from "./viewer.js";
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const question = field.value.trim();
-  if (question && !running) ask(question);
-});
+const VIEWS = {
+  ask: { show: showAsk, role: "reader", title: "nav.ask", icon: "ask" },
+  history: { show: showHistory, role: "reader", title: "nav.history", icon: "history" },
+  documents: { show: showDocuments, role: "reader", title: "nav.documents", icon: "documents" },
+  admin: { show: showAdmin, role: "admin", title: "nav.admin", icon: "admin" },
+};
+const main = find("#main");
+let leave = () => {};
+let lastPerson = null;
 
-field.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    form.requestSubmit();
-  }
-});
+function inside() {
+  return !session.accounts || session.user !== null;
+}
 
-stop.addEventListener("click", () => running?.abort());
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") running?.abort();
-});
+/** Name of the view and what follows it in the address: #/admin/users. */
+function place() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const known = Object.hasOwn(VIEWS, name) && may(VIEWS[name].role);
+  return known ? [name, rest] : ["ask", []];
+}
 
-async function ask(question) {
-  running = new AbortController();
-  setBusy(true);
-  const card = newCard(question);
+function openViews() {
+  return Object.entries(VIEWS).filter(([, view]) => may(view.role));
+}
+
+async function show({ focus = false, ended = false } = {}) {
+  leave();
+  leave = () => {};
+  closeViewer();
+  const [name, rest] = place();
+  drawFrame({ views: inside() ? openViews() : [], current: name, again: show, left: () => out() });
+  find(".skip").textContent = say("skip");
+  main.className = inside() ? `view-${name}` : "view-entry";
+  if (!inside()) return showLogin(ended);
+  const view = VIEWS[name];
+  document.title = `${say(view.title)} · ${say("brand")}`;
+  const root = make("div.view");
+  fill(main, root);
+  // A view that is still loading when the reader goes on must not take hold of the page.
+  let here = true;
+  let end = null;
+  leave = () => {
+    here = false;
+    end?.();
+  };
   try {
-    const response = await fetch("v1/ask", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ question, stream: true }),
-      signal: running.signal,
-    });
-    if (!response.ok) throw new Problem(await response.json().catch(() => ({})));
-    await readEvents(response.body, (name, data) => showEvent(card, name, data));
-    if (card.dataset.state === "growing") throw new Problem({ detail: "The answer broke off." });
-    status.textContent = "Answered.";
-    field.value = "";
-  } catch (error) {
-    showError(card, error);
-  } finally {
-    running = null;
-    setBusy(false);
-    field.focus();
+    end = await view.show(root, rest);
+    if (!here) end?.();
+  } catch (problem) {
+    if (here && inside()) fill(root, problemNote(problem));
   }
+  if (here && focus) focusTitle();
 }
 
-class Problem extends Error {
-  constructor(document) {
-    super([document.detail || "The device did not answer.", document.hint].filter(Boolean).join(" "));
-  }
+function focusTitle() {
+  const title = find("h1", main) ?? main;
+  title.setAttribute("tabindex", "-1");
+  title.focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
-async function readEvents(body, take) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    buffer += value;
-    const blocks = buffer.split("\n\n");
-    buffer = blocks.pop();
-    for (const block of blocks) {
-      const lines = block.split("\n");
-      const name = lines.find((line) => line.startsWith("event: "))?.slice(7);
-      const data = lines.find((line) => line.startsWith("data: "))?.slice(6);
-      if (data) take(name, JSON.parse(data));
-    }
-  }
+function showLogin(ended) {
+  document.title = say("brand");
+  showEntry(main, { ended, entered });
 }
 
-function showEvent(card, name, data) {
-  if (name === "text") {
-    find(".text", card).textContent += data.text;
-  } else if (name === "answer") {
-    showAnswer(card, data);
-  } else if (name === "error") {
-    throw new Problem(data);
-  }
+function entered() {
+  // What one person asked is not for the next.
+  if (lastPerson !== null && lastPerson !== session.user?.name) forgetAll();
+  lastPerson = session.user?.name ?? null;
+  show({ focus: true });
 }
 
-function newCard(question) {
-  const card = find("#answer").content.cloneNode(true).firstElementChild;
-  find("h2", card).textContent = question;
-  find(".text", card).classList.add("growing");
-  card.dataset.state = "growing";
-  card.setAttribute("aria-busy", "true");
-  answers.prepend(card);
-  return card;
+function out() {
+  forgetAll();
+  lastPerson = null;
+  show();
 }
 
-function settle(card, state) {
-  card.dataset.state = state;
-  card.removeAttribute("aria-busy");
-  find(".text", card).classList.remove("growing");
+function forgetAll() {
+  forget();
+  forgetUploads();
 }
 
-function showAnswer(card, data) {
-  settle(card, data.refused ? "refused" : "answered");
-  find(".text", card).textContent = data.answer;
-  if (!data.refused && !data.supported) {
-    flag(card, "No quote of this answer was found in the documents. Do not rely on it.");
-  } else if (data.finish_reason === "length" || data.finish_reason === "deadline") {
-    flag(card, "The answer was cut off.");
-  }
-  const list = find("ol", card);
-  for (const citation of data.citations) list.append(newCitation(citation));
-  find(".sources", card).hidden = data.citations.length === 0;
-  const seconds = (data.timings_ms.total / 1000).toFixed(1);
-  const tokens = data.usage.completion_tokens;
-  find(".figures", card).textContent = tokens ? `${seconds} s, ${tokens} tokens` : `${seconds} s`;
-}
-
-function newCitation(citation) {
-  const item = find("#citation").content.cloneNode(true).firstElementChild;
-  find(".title", item).textContent = citation.title || citation.document || "Unknown document";
-  find(".page", item).textContent = citation.page ? `, page ${citation.page}` : "";
-  find(".file", item).textContent = citation.title ? citation.document : "";
-  find("blockquote", item).textContent = citation.quote;
-  if (!citation.verified) {
-    item.classList.add("unverified");
-    const note = find(".note", item);
-    note.textContent = "This quote does not stand in the documents.";
-    note.hidden = false;
-  }
-  if (citation.boxes.length) {
-    drawPage(find("svg", item), citation);
-    find("details", item).hidden = false;
-  }
-  return item;
-}
-
-function drawPage(svg, citation) {
-  const { page_width: width, page_height: height } = citation.boxes[0];
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("aria-label", `Place of the quote on page ${citation.page}`);
-  svg.append(shape("sheet", 0, 0, width, height));
-  for (const box of citation.boxes) {
-    svg.append(shape("box", box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0));
-  }
-}
-
-function shape(name, x, y, width, height) {
-  const rect = document.createElementNS(SVG, "rect");
-  rect.setAttribute("class", name);
-  for (const [key, value] of Object.entries({ x, y, width, height })) rect.setAttribute(key, value);
-  return rect;
-}
-
-function flag(card, text) {
-  const line = find(".flag", card);
-  line.textContent = text;
-  line.hidden = false;
-}
-
-function showError(card, error) {
-  settle(card, "failed");
-  const stopped = error.name === "AbortError";
-  flag(card, stopped ? "Stopped." : error.message);
-  status.textContent = stopped ? "Stopped." : "No answer.";
-}
-
-function setBusy(busy) {
-  send.disabled = busy;
-  stop.hidden = !busy;
-  if (busy) status.textContent = "Searching and reading…";
-}
-
-fetch("v1/models")
-  .then((response) => response.json())
-  .then(({ data: [model] }) => {
-    find("#bundle").textContent = `${model.bundle.name}, version ${model.bundle.counter}`;
-  })
-  .catch(() => {
-    status.textContent = "The device does not answer.";
+async function start() {
+  find(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
   });
+  try {
+    await loadSession();
+  } catch (problem) {
+    return fill(main, make("div.view", {}, problemNote(problem, retryButton())));
+  }
+  lastPerson = session.user?.name ?? null;
+  show();
+}
+
+function retryButton() {
+  return make("button", { type: "button", onclick: () => location.reload() }, say("again"));
+}
+
+addEventListener("hashchange", () => show({ focus: true }));
+sessionEvents.addEventListener("ended", () => {
+  thread.stop();
+  for (const dialog of document.querySelectorAll("dialog.dialog")) dialog.close();
+  show({ ended: true });
+});
+start();
