@@ -43,7 +43,7 @@ class ScriptedAnswerer:
         self.started, self.ended = threading.Semaphore(0), threading.Semaphore(0)
         self.cancelled = []
 
-    def stream(self, question, *, cancel=None):
+    def stream(self, question, *, cancel=None, **_asked):
         if "overflow" in question:
             raise ContextOverflowError("a prompt of 9 tokens does not fit", hint="Be brief.")
         if "damaged" in question:

@@ -85,8 +85,10 @@ class Appliance:
     _resources: ExitStack = field(repr=False)
 
     @classmethod
-    def open(cls, root: Path, *, threads: int | None = None) -> Self:
+    def open(cls, root: Path, *, threads: int | None = None, own: Path | None = None) -> Self:
         """Check every file of the folder against its manifest, then load.
+
+        `own` is the knowledge file of the device itself; it is searched as well if it is there.
 
         The signature is checked where the bundle is installed; here a file that has changed
         since then is found: damaged weights would load and answer nonsense.
@@ -105,7 +107,11 @@ class Appliance:
         with ExitStack() as stack:
             embedder = stack.enter_context(Embedder(files.embedder, threads=threads))
             retriever = stack.enter_context(
-                Retriever(files.knowledge, embedder, candidates=settings.candidates)
+                Retriever(
+                    [files.knowledge, *([own] if own is not None and own.exists() else [])],
+                    embedder,
+                    candidates=settings.candidates,
+                )
             )
             context_tokens = settings.context_tokens or CONTEXT_TOKENS
             engine = stack.enter_context(

@@ -2,6 +2,8 @@
 # Verifies the bundle that this file lies in, then installs it. Uses no network.
 #
 #   sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older] [--no-test]
+#                 [--service [--listen HOST:PORT] [--allow "NETWORK ..."]]
+#   sh install.sh --uninstall [--prefix DIR] [--purge]
 #
 # Order: signature of the manifest (openssl), hashes of all files (sha256sum), no file that is
 # not listed; only then is anything of the bundle executed.
@@ -20,31 +22,78 @@ fail() {
     exit "$code"
 }
 
-usage() { say "usage: sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older] [--no-test]"; }
+usage() {
+    say "usage: sh install.sh --key PUBLIC.pem [--prefix DIR] [--python PROGRAM] [--allow-older] [--no-test]"
+    say "                     [--service [--listen HOST:PORT] [--allow \"NETWORK ...\"]]"
+    say "       sh install.sh --uninstall [--prefix DIR] [--purge]"
+}
 
-key='' prefix='' python='' allow_older='' no_test=''
+unit=/etc/systemd/system/sfta-edge.service
+key='' prefix='' python='' allow_older='' no_test='' service='' uninstall='' purge=''
+listen=127.0.0.1:8080 allow=localhost
 while [ $# -gt 0 ]; do
     case $1 in
-        --key | --prefix | --python)
+        --key | --prefix | --python | --listen | --allow)
             [ $# -ge 2 ] || { usage; fail 2 "$1 needs a value"; }
             case $1 in
                 --key) key=$2 ;;
                 --prefix) prefix=$2 ;;
                 --python) python=$2 ;;
+                --listen) listen=$2 ;;
+                --allow) allow=$2 ;;
             esac
             shift 2
             ;;
         --allow-older) allow_older=--allow-older; shift ;;
         --no-test) no_test=--no-test; shift ;;
+        --service) service=yes; shift ;;
+        --uninstall) uninstall=yes; shift ;;
+        --purge) purge=yes; shift ;;
         -h | --help) usage; exit 0 ;;
         *) usage; fail 2 "unknown option $1" ;;
     esac
 done
-[ -n "$key" ] || { usage; fail 2 "--key is missing" "Get the public key from whoever made the bundle, by another way than the bundle."; }
-[ -r "$key" ] || fail 2 "cannot read the key $key"
 if [ -z "$prefix" ]; then
     if [ "$(id -u)" -eq 0 ]; then prefix=/opt/sfta; else prefix=${HOME:?}/.local/share/sfta; fi
 fi
+
+# What an installation is made of; data, and the head of its log, are people's own.
+remove() {
+    [ -f "$prefix/state.json" ] || fail 2 "there is no installation in $prefix"
+    prefix=$(CDPATH='' cd -- "$prefix" && pwd -P)
+    if [ -f "$unit" ] && grep -qF "$prefix/bin/sfta-edge" "$unit"; then
+        systemctl disable --now sfta-edge.service >&2 2>/dev/null || :
+        rm -f "$unit"
+        systemctl daemon-reload >&2 2>/dev/null || :
+    fi
+    for part in bin environments slots keys measured starts .starts trust.json state.json .lock; do
+        rm -rf "${prefix:?}/$part"
+    done
+    if [ -n "$purge" ]; then
+        rm -rf "${prefix:?}/data" "$prefix/audit.head" "$prefix/.data.lock"
+        rmdir "$prefix" 2>/dev/null || :
+        say "removed $prefix with all its data"
+    elif [ -d "$prefix/data" ]; then
+        say "removed the program; documents, accounts and log are still in $prefix/data"
+    else
+        say "removed $prefix"
+    fi
+}
+if [ -n "$uninstall" ]; then
+    remove
+    exit 0
+fi
+[ -z "$purge" ] || { usage; fail 2 "--purge belongs to --uninstall"; }
+
+port=${listen##*:}
+case $port in '' | *[!0-9]*) usage; fail 2 "--listen is HOST:PORT, not $listen" ;; esac
+if [ -n "$service" ]; then
+    [ "$(id -u)" -eq 0 ] || fail 2 "--service writes a systemd unit, which only root may" "Leave it out, or call it with sudo."
+    [ -d /etc/systemd/system ] || fail 3 "this system has no systemd"
+    case $allow in *[!0-9a-z.:/\ ]*) fail 2 "--allow takes networks such as 192.168.0.0/16" ;; esac
+fi
+[ -n "$key" ] || { usage; fail 2 "--key is missing" "Get the public key from whoever made the bundle, by another way than the bundle."; }
+[ -r "$key" ] || fail 2 "cannot read the key $key"
 for program in openssl sha256sum sed tr find sort comm cmp cut grep mktemp; do
     command -v "$program" >/dev/null 2>&1 || fail 3 "$program is not installed" "Install it from the medium of your operating system."
 done
@@ -159,4 +208,32 @@ fi
     fi
     exit "$code"
 }
+
+# Its own user, which owns what it writes and may not change what it runs.
+start_service() {
+    id sfta >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin sfta ||
+        fail 1 "cannot make the user sfta"
+    template=$(find "$prefix/environments/$name/lib" -path '*/sfta_edge/systemd/sfta-edge.service' | sed 1q)
+    mkdir -p "$prefix/data"
+    chown sfta:sfta "$prefix" && chown -R sfta:sfta "$prefix/data"
+    for own in "$prefix/state.json" "$prefix/audit.head" "$prefix/.data.lock" "$prefix/.lock"; do
+        [ ! -e "$own" ] || chown sfta:sfta "$own"
+    done
+    sed -e "s|@ROOT@|$prefix|g" -e 's|@USER@|sfta|g' -e "s|@ALLOW@|$allow|g" -e "s|@BIND@|tcp:$port|g" \
+        -e "s|@LISTEN@|--host ${listen%:*} --port $port|g" "$template" >"$unit.new"
+    mv -f "$unit.new" "$unit"
+    if [ -d /run/systemd/system ]; then
+        for step in daemon-reload 'enable sfta-edge.service' 'restart sfta-edge.service'; do
+            # shellcheck disable=SC2086 # a step is two words
+            systemctl $step >&2 || fail 5 "systemd could not start the service" "Look at: journalctl -u sfta-edge"
+        done
+        say "the service answers at $listen; its first token: journalctl -u sfta-edge"
+    else
+        say "wrote $unit; systemd does not run here"
+    fi
+}
+if [ -n "$service" ]; then
+    start_service
+    exit 0
+fi
 say "next: $prefix/bin/sfta-edge ask \"...\"   or   $prefix/bin/sfta-edge serve"

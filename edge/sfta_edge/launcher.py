@@ -48,8 +48,14 @@ exec "$here/environments/$name/bin/sfta-edge" "$@"
 
 
 def write_launcher(root: Path) -> None:
-    """Write ``bin/sfta-edge`` in one durable step."""
+    """Write ``bin/sfta-edge`` in one durable step; not at all if it is there already.
+
+    A service that goes back to the bundle before may not write there, and need not.
+    """
     folder = root / "bin"
+    present = folder / "sfta-edge"
+    if present.is_file() and present.read_text("utf-8", "replace") == _LAUNCHER:
+        return
     folder.mkdir(exist_ok=True)
     scratch = folder / f".sfta-edge.{os.getpid()}"
     scratch.write_text(_LAUNCHER, "utf-8")

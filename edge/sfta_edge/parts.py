@@ -7,7 +7,6 @@ bundle makes the archive differ from what its manifest demands.
 import io
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -82,9 +81,7 @@ class _Joined(io.RawIOBase):
     """Several files, read as one."""
 
     def __init__(self, paths: list[Path]) -> None:
-        self._open: list[Callable[[], BinaryIO]] = [
-            lambda path=path: path.open("rb") for path in paths
-        ]
+        self._paths = list(paths)
         self._now: BinaryIO | None = None
 
     def readable(self) -> bool:
@@ -93,9 +90,9 @@ class _Joined(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while True:
             if self._now is None:
-                if not self._open:
+                if not self._paths:
                     return 0
-                self._now = self._open.pop(0)()
+                self._now = self._paths.pop(0).open("rb")
             found = self._now.read(len(buffer))
             if found:
                 buffer[: len(found)] = found

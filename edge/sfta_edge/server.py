@@ -9,7 +9,8 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 
-from sfta_edge.app import ServeLimits
+from sfta_edge.api.asking import ServeLimits
+from sfta_edge.early_refusal import refuse_with_problems
 from sfta_edge.errors import ConfigError
 
 _SPARE_THREADS = 4  # health checks and refusals are answered while all places are taken
@@ -35,7 +36,7 @@ def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
     """
     opened: dict[int, Any] = {}
     try:
-        return waitress.create_server(
+        server = waitress.create_server(
             app,
             map=opened,
             host=address.host,
@@ -43,18 +44,20 @@ def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
             threads=limits.places + _SPARE_THREADS,
             connection_limit=_CONNECTIONS,
             channel_timeout=_IDLE_SECONDS,
-            max_request_body_size=limits.body_bytes,
+            max_request_body_size=limits.file_bytes,
             max_request_header_size=_HEADER_BYTES,
             # Above 0 waitress notices that a client left while its question is answered.
             channel_request_lookahead=1,
             ident=None,
         )
+        refuse_with_problems(server, limits.body_bytes)
     except (OSError, ValueError) as error:
         wasyncore.close_all(opened)
         raise ConfigError(
             f"cannot listen on {address.host}:{address.port}: {error}",
             hint="Give another --port, or stop the program that uses this one.",
         ) from error
+    return server
 
 
 def listening(server: Any) -> list[tuple[str, int]]:

@@ -54,7 +54,7 @@ class TrustRoot:
 
     def __post_init__(self) -> None:
         keys = (*self.root_keys, *self.signing_keys)
-        numbers = [self.version, self.threshold]
+        numbers: list[Any] = [self.version, self.threshold]  # of parsed JSON, perhaps
         sound = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers)
         if not sound or len(set(self.root_keys)) != len(self.root_keys):
             raise IntegrityError("the trust file has no usable version, threshold or root keys")

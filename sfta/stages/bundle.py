@@ -37,6 +37,8 @@ from sfta_edge.seal import seal
 from sfta_edge.signature import fingerprint, load_private_key
 
 FOLDER = "bundle"
+_CHUNK = ("strategy", "max_tokens", "min_tokens", "overlap_tokens")
+"""How the device cuts documents of its own: as those of the bundle were cut."""
 
 
 def run(job: Job[Recipe]) -> Metrics:
@@ -133,6 +135,7 @@ def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) ->
             "system": [platform.system().lower()],
             "glibc": [house.glibc] if house.glibc else [],
         },
+        "chunk": {name: getattr(recipe.chunk, name) for name in _CHUNK},
         "answer": answer_facts(report, recipe.retrieval.candidates),
         "model": model_path(recipe),
         "base_model": recipe.model.base,

@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from archived_folder import archive_bytes, archived_folder
 from device_bundles import install_bundle, install_key
+from documents_device import documents_device
 from knowledge_corpus import corpus_file
+from opened_libraries import library, opened_library
 from scripted_answerer import app_server, scripted_answerer, served_app
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
@@ -16,6 +18,7 @@ from sfta_edge.knowledge import write_knowledge
 from sfta_edge.prompt import PromptContract
 from sfta_edge.retriever import Retriever
 from signed_bundles import device_root, first_bundle, second_bundle
+from watched_workers import own_worker, remote, remote_embedder, worker, worker_files
 from word_retriever import plain_retriever, pump_knowledge, word_retriever
 
 __all__ = [
@@ -24,15 +27,23 @@ __all__ = [
     "archived_folder",
     "corpus_file",
     "device_root",
+    "documents_device",
     "first_bundle",
     "install_bundle",
     "install_key",
+    "library",
+    "opened_library",
+    "own_worker",
     "plain_retriever",
     "pump_knowledge",
+    "remote",
+    "remote_embedder",
     "scripted_answerer",
     "second_bundle",
     "served_app",
     "word_retriever",
+    "worker",
+    "worker_files",
 ]
 
 CACHE = Path("~/.cache/sfta").expanduser()

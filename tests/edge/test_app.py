@@ -5,7 +5,8 @@ import json
 import threading
 
 from scripted_answerer import INFO, PIECES, ScriptedAnswerer, ask, call
-from sfta_edge.app import ServeLimits, create_app
+from sfta_edge.api.asking import Desk
+from sfta_edge.app import ServeLimits, asking_app, bare_app, create_app
 
 
 def events(raw):
@@ -90,8 +91,8 @@ def test_models_and_health_are_told(served_app):
 
 
 def test_a_hanging_engine_is_not_ready(contract):
-    app = create_app(ScriptedAnswerer(contract), INFO)
-    gate = app.view_functions["ready"].__self__._gate
+    app = bare_app(ServeLimits())
+    gate = asking_app(app, Desk(ScriptedAnswerer(contract), INFO))
     gate.enter().since -= 1000
     response = app.test_client().get("/readyz", base_url="http://127.0.0.1")
     assert response.status_code == 503

@@ -7,6 +7,7 @@ import pytest
 
 from sfta_edge.appliance import Appliance, BundleFiles, BundleInfo
 from sfta_edge.errors import ConfigError, IntegrityError
+from sfta_edge.knowledge_writer import KnowledgeWriter
 from sfta_edge.manifest import FileEntry, Manifest
 from sfta_edge.seal import seal
 
@@ -145,3 +146,32 @@ def test_a_folder_that_is_no_bundle_is_refused(kind, facts):
 def test_a_folder_without_a_manifest_is_refused(tmp_path):
     with pytest.raises(IntegrityError, match=r"manifest\.json"):
         Appliance.open(tmp_path)
+
+
+def test_documents_of_the_device_are_asked_as_well(small_bundle, tmp_path, embedder):
+    own = tmp_path / "knowledge.sqlite"
+    document, chunk = added("The bay door opens with the green lever.")
+    writer = KnowledgeWriter.create(own, embedder.identity)
+    writer.add(document, [chunk], embedder.embed([chunk["text"]]))
+    writer.close()
+    with Appliance.open(small_bundle, threads=1, own=own) as appliance:
+        hits = appliance.answerer.ask("What opens the bay door?").hits
+    assert "door" in [hit.chunk.id for hit in hits]
+
+
+def test_a_device_without_documents_of_its_own_asks_the_bundle(small_bundle, tmp_path):
+    with Appliance.open(small_bundle, threads=1, own=tmp_path / "none") as appliance:
+        assert appliance.answerer.ask("How often is the oil changed?").hits
+
+
+def added(text):
+    page = {"number": 1, "text": text, "width": 1.0, "height": 1.0, "lines": []}
+    document = {
+        "id": "bay", "name": "bay.txt", "title": "Bay", "sha256": "ab" * 32,
+        "media_type": "text/plain", "pages": [page],
+    }  # fmt: skip
+    chunk = {
+        "id": "door", "document_id": "bay", "ordinal": 0, "page": 1, "start": 0,
+        "end": len(text), "heading": "", "text": text, "tokens": 9,
+    }  # fmt: skip
+    return document, chunk

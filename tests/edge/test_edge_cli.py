@@ -219,7 +219,7 @@ def test_the_doctor_finds_a_changed_file(root, tmp_path, small_bundle):
     assert "signature  FAILED  changed: prompt.json" in result.stdout
 
 
-def test_serving_answers_until_it_is_asked_to_end(small_bundle):
+def test_serving_answers_until_it_is_asked_to_end(small_bundle, tmp_path):
     """The program as a service manager runs it."""
     setup = f"import sys; sys.path[:0] = {sys.path!r}\nfrom sfta_edge.cli.main import main\n"
     arguments = [
@@ -230,6 +230,8 @@ def test_serving_answers_until_it_is_asked_to_end(small_bundle):
         "0",
         "--threads",
         "1",
+        "--root",
+        str(tmp_path),
         "--json",
     ]
     with subprocess.Popen(
@@ -245,9 +247,19 @@ def test_serving_answers_until_it_is_asked_to_end(small_bundle):
             with urllib.request.urlopen(f"{address}readyz", timeout=20) as response:
                 assert json.loads(response.read())["bundle"]["name"] == "manuals"
             with urllib.request.urlopen(address, timeout=20) as response:
-                assert b"<h1>Ask the documents</h1>" in response.read()
+                assert b"<title>Ask the documents</title>" in response.read()
         finally:
             timer.cancel()
             process.terminate()
         assert process.wait(20) == 0
-        assert f"serving manuals on {address}" in process.stderr.read()
+        told = process.stderr.read()
+        assert f"serving manuals on {address}" in told
+        assert "One-time token: " in told
+
+
+def test_a_device_without_accounts_listens_to_this_machine_alone(tmp_path, small_bundle):
+    where = ["--bundle", small_bundle, "--root", tmp_path, "--host", "0.0.0.0"]  # noqa: S104 refused
+    done = run("serve", "--no-accounts", *where)
+    assert isinstance(done.exception, ConfigError)
+    assert "make everybody on the network an admin" in str(done.exception)
+    assert not (tmp_path / "data").exists()

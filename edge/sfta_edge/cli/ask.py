@@ -10,6 +10,7 @@ from sfta_edge.cli.options import (
     bundle_folder,
     bundle_option,
     json_option,
+    own_knowledge,
     root_option,
     threads_option,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def command(
     question: str, root: Path, bundle: Path | None, threads: int | None, as_json: bool
 ) -> None:
-    """Answer QUESTION from the installed bundle.
+    """Answer QUESTION from the installed bundle and the documents added on this device.
 
     Prints the answer, then each quote with its document and page. Example:
 
@@ -35,7 +36,8 @@ def command(
     """
     from sfta_edge.appliance import Appliance
 
-    with Appliance.open(bundle_folder(root, bundle), threads=threads) as appliance:
+    own = own_knowledge(root)
+    with Appliance.open(bundle_folder(root, bundle), threads=threads, own=own) as appliance:
         answer = appliance.answerer.ask(question)
         if as_json:
             click.echo(json.dumps(answer.to_json(appliance.info.to_json())))

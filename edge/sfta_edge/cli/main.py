@@ -16,14 +16,23 @@ from sfta_edge.processor import check_processor
 COMMANDS = {
     "ask": "Answer one question.",
     "serve": "Answer over HTTP, with a web page.",
+    "ingest": "Read documents into the index of this device.",
     "verify": "Check a bundle's signature and files.",
     "install": "Put a bundle into the spare slot and switch to it.",
+    "pack": "Write a bundle for small media, or only what changed.",
     "rollback": "Switch back to the bundle before.",
+    "trust": "Say which keys may sign bundles.",
+    "selftest": "Ask the golden questions of a bundle.",
     "status": "Say what is installed.",
+    "audit": "Read, verify, export and redact the log of what happened.",
+    "backup": "Write an encrypted backup.",
+    "restore": "Put a backup in the place of the data.",
+    "accounts": "List and change who may log in.",
+    "bench": "Measure how fast this device is.",
     "doctor": "Check this device and what is installed.",
 }
 """Name and what the list of commands says; the code is in the module of the same name."""
-_ANYWHERE = frozenset({"verify", "status", "rollback"})
+_ANYWHERE = frozenset({"verify", "status", "rollback", "trust", "pack"})
 """Commands that compute nothing: they load no package that needs a newer processor."""
 
 

@@ -44,3 +44,10 @@ def bundle_folder(root: Path, bundle: Path | None) -> Path:
     from sfta_edge.slots import active_slot
 
     return bundle if bundle is not None else active_slot(root.expanduser())
+
+
+def own_knowledge(root: Path) -> Path:
+    """Where the documents of the device itself are found, if there are any."""
+    from sfta_edge.library.library import KNOWLEDGE
+
+    return root.expanduser() / "data" / KNOWLEDGE

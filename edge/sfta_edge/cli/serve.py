@@ -1,7 +1,10 @@
-"""``sfta-edge serve``: the Edge API and the web page."""
+"""``sfta-edge serve``: the device, for people and programs."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +15,13 @@ from sfta_edge.cli.options import (
     root_option,
     threads_option,
 )
+from sfta_edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sfta_edge.device import Device
+
+_HERE = frozenset({"127.0.0.1", "::1", "localhost"})
+_MEBIBYTE = 1 << 20
 
 
 @click.command("serve")
@@ -30,45 +40,126 @@ from sfta_edge.cli.options import (
 )
 @click.option(
     "--places",
-    "waiting",
     type=click.IntRange(min=1),
-    default=8,
+    default=16,
     show_default=True,
     help="Questions answered or waiting at once; more are refused with 429.",
 )
+@click.option(
+    "--accounts/--no-accounts",
+    default=True,
+    help="Without accounts everybody on this machine is the admin, and nobody else gets in.",
+)
+@click.option(
+    "--behind-proxy", is_flag=True, help="A proxy in front speaks TLS with the browsers."
+)
+@click.option(
+    "--inbox",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder whose files are read into the index by themselves.",
+)
+@click.option(
+    "--upload-mib",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Longest document that is taken in.",
+)
+@click.option(
+    "--log-first",
+    is_flag=True,
+    help="Refuse questions that the audit log cannot record, as on a full disk.",
+)
 @threads_option
 @json_option
-def command(  # noqa: PLR0917 one parameter per option
-    root: Path,
-    bundle: Path | None,
-    host: str,
-    port: int,
-    names: tuple[str, ...],
-    waiting: int,
-    threads: int | None,
-    as_json: bool,
-) -> None:
+def command(*, root: Path, bundle: Path | None, as_json: bool, **told: Any) -> None:
     """Answer over HTTP, with a web page at /.
 
-    Runs until interrupted; only this machine can connect unless --host says so. Example:
+    Runs until interrupted; only this machine can connect unless --host says so. On the first start
+    a one-time token is printed, with which the first admin is made on the page. Example:
 
         sfta-edge serve --port 8080
     """
-    from sfta_edge.app import ServeLimits, create_app
-    from sfta_edge.appliance import Appliance
-    from sfta_edge.server import Address, create_server, listening, run
+    from sfta_edge.device import Device, DeviceOptions
 
-    known = frozenset({"localhost", *(name.lower() for name in names)})
-    limits = ServeLimits(places=waiting, names=known)
-    with Appliance.open(bundle_folder(root, bundle), threads=threads) as appliance:
-        app = create_app(appliance.answerer, appliance.info, limits)
-        server = create_server(app, Address(host, port), limits)
-        places = [spell(*place) for place in listening(server)]
-        if as_json:
-            click.echo(json.dumps({"bundle": appliance.info.to_json(), "addresses": places}))
-        for place in places:
-            click.echo(f"serving {appliance.info.name} on {place}", err=True)
+    if not told["accounts"] and told["host"] not in _HERE:
+        raise ConfigError(
+            "--no-accounts would make everybody on the network an admin",
+            hint="Leave --host out, or leave the accounts in.",
+        )
+    options = DeviceOptions(
+        threads=told["threads"],
+        accounts=told["accounts"],
+        unwritable="refuse" if told["log_first"] else "answer",
+        inbox=told["inbox"],
+    )
+    root = root.expanduser()
+    folder = bundle_folder(root, bundle)
+    with Device.open(folder, root / "data", options) as device:
+        _serve(device, root, told, proves=bundle is None, as_json=as_json)
+
+
+def _serve(
+    device: "Device", root: Path, told: dict[str, Any], *, proves: bool, as_json: bool
+) -> None:
+    """Listen until the process is asked to end, or a bundle on probation has failed."""
+    from sfta_edge.api.admission import AdmissionSettings
+    from sfta_edge.api.asking import ServeLimits
+    from sfta_edge.device_app import device_app
+    from sfta_edge.server import Address, create_server, listening, run, stop
+
+    limits = ServeLimits(
+        places=told["places"],
+        file_bytes=told["upload_mib"] * _MEBIBYTE,
+        names=frozenset({"localhost", *(name.lower() for name in told["names"])}),
+    )
+    app = device_app(device, limits, AdmissionSettings(behind_proxy=told["behind_proxy"]))
+    server = create_server(app, Address(told["host"], told["port"]), limits)
+    places = [spell(*place) for place in listening(server)]
+    if as_json:
+        click.echo(json.dumps({"bundle": device.info.to_json(), "addresses": places}))
+    for place in places:
+        click.echo(f"serving {device.info.name} on {place}", err=True)
+    _greet(device)
+    with _watched(device, root, lambda: stop(server), proves=proves):
         run(server)
+
+
+def _greet(device: "Device") -> None:
+    """On the first boot, the token for the first admin; it stands on the console alone."""
+    token = device.accounts.setup.begin() if device.accounts else None
+    if token:
+        click.echo(f"\nnobody has an account yet. One-time token: {token}\n", err=True)
+
+
+@contextmanager
+def _watched(
+    device: "Device", root: Path, end: Callable[[], None], *, proves: bool
+) -> Iterator[None]:
+    """Tell systemd that all is well, and let a new bundle prove itself."""
+    from sfta_edge.notify import Heartbeat, tell
+    from sfta_edge.probation import Probation
+
+    failed: list[str] = []
+
+    def leave(reason: str) -> None:
+        failed.append(reason)
+        end()
+
+    probation = Probation(root, lambda: device.failing, leave) if proves else None
+    tell("READY=1")
+    heart = Heartbeat(lambda: True)
+    try:
+        yield
+    finally:
+        heart.close()
+        if probation is not None:
+            probation.close()
+    if failed:
+        raise ConfigError(
+            f"the new bundle was left for the one before: {failed[0]}",
+            hint="Start again: the bundle before answers.",
+        )
 
 
 def spell(host: str, port: int) -> str:
