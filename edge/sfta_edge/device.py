@@ -93,29 +93,23 @@ class Device:
         info, files = BundleInfo.of(manifest), BundleFiles.of(bundle, manifest)
         verify_files(bundle, manifest)
         settings = AnswerSettings.from_facts(manifest.facts.get("answer", {}))
-        contract = PromptContract.read(files.prompt)
         with ExitStack() as stack:
             stack.enter_context(DataLock(data, "serve"))
             audit = _audit(stack, data, options)
-            supervisor = _supervisor(stack, files, settings, audit, options)
-            embedder, engine = RemoteEmbedder(supervisor), RemoteEngine(supervisor)
-            # An empty file is a knowledge file: the search need not know whether there is one.
-            open_writer(data / KNOWLEDGE, embedder.identity).close()
-            retriever = stack.enter_context(
-                Retriever(
-                    [files.knowledge, data / KNOWLEDGE],
-                    embedder,
-                    candidates=settings.candidates,
-                )
-            )
-            answerer = Answerer(engine, retriever, contract, settings)
-            history = stack.enter_context(
-                History(data / "history.sqlite", enabled=options.history)
-            )
+            loaded = WorkerFiles(
+                files.model, files.embedder, settings.context_tokens or CONTEXT_TOKENS,
+                options.threads, cache=data / "cache" / "prefix",
+                model_sha256=_digest(bundle, manifest, files.model),
+            )  # fmt: skip
+            supervisor = _supervisor(stack, loaded, audit, options)
+            embedder = RemoteEmbedder(supervisor)
+            retriever = _retriever(stack, data, files, embedder, settings.candidates)
+            contract = PromptContract.read(files.prompt)
+            answerer = Answerer(RemoteEngine(supervisor), retriever, contract, settings)
+            history = stack.enter_context(_history(data, options))
             accounts = _accounts(stack, data, audit) if options.accounts else None
-            library = stack.enter_context(
-                Library(data, embedder, rules=ChunkSizes.of(manifest.facts))
-            )
+            rules = ChunkSizes.of(manifest.facts)
+            library = stack.enter_context(Library(data, embedder, rules=rules))
             _watch_inbox(stack, library, options.inbox)
             images = PageImages(data / "cache" / "pages", [data / _FILES, bundle / ORIGINALS])
             keeper = AnswerKeeper(answerer, info.to_json(), history, audit)
@@ -194,27 +188,35 @@ def _audit(stack: ExitStack, data: Path, options: DeviceOptions) -> Audit:
 
 
 def _supervisor(
-    stack: ExitStack,
-    files: BundleFiles,
-    settings: AnswerSettings,
-    audit: Audit,
-    options: DeviceOptions,
+    stack: ExitStack, loaded: WorkerFiles, audit: Audit, options: DeviceOptions
 ) -> Supervisor:
     def changed(state: WorkerState) -> None:
         if state.last_error:
             log.warning("the model's process is %s. %s", state.status, state.last_error)
         audit.append("worker", {"status": state.status, "reason": state.last_error})
 
-    loaded = WorkerFiles(
-        files.model,
-        files.embedder,
-        settings.context_tokens or CONTEXT_TOKENS,
-        options.threads,
-    )
     supervisor = Supervisor.of_files(
         loaded, memory_bytes=options.memory_bytes, on_change=changed
     )
     return stack.enter_context(supervisor)
+
+
+def _retriever(
+    stack: ExitStack, data: Path, files: BundleFiles, embedder: RemoteEmbedder, candidates: int
+) -> Retriever:
+    # An empty file is a knowledge file: the search need not know whether there is one.
+    open_writer(data / KNOWLEDGE, embedder.identity).close()
+    found = Retriever([files.knowledge, data / KNOWLEDGE], embedder, candidates=candidates)
+    return stack.enter_context(found)
+
+
+def _history(data: Path, options: DeviceOptions) -> History:
+    return History(data / "history.sqlite", enabled=options.history)
+
+
+def _digest(bundle: Path, manifest: Manifest, path: Path) -> str:
+    """SHA-256 of a file of the bundle, which was just compared with it."""
+    return next(entry.sha256 for entry in manifest.files if bundle / entry.path == path)
 
 
 def _accounts(stack: ExitStack, data: Path, audit: Audit) -> Accounts:

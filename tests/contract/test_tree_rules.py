@@ -153,17 +153,35 @@ def test_a_module_is_named_after_what_it_holds(path):
 
 
 @each_module
-def test_no_catch_all_handler(path):
-    caught = [
+def test_no_handler_swallows_what_it_does_not_know(path):
+    """What catches everything raises it again, hands it on, or logs it with its traceback."""
+    swallowed = [
         handler.lineno
         for handler in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(handler, ast.ExceptHandler)
-        and (
-            handler.type is None
-            or (isinstance(handler.type, ast.Name) and handler.type.id == "Exception")
-        )
-    ]
-    assert caught == []
+        if isinstance(handler, ast.ExceptHandler) and catches_all(handler)
+        and not passes_on(handler)
+    ]  # fmt: skip
+    assert swallowed == []
+
+
+def catches_all(handler):
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    )
+
+
+def passes_on(handler):
+    inside = [node for statement in handler.body for node in ast.walk(statement)]
+    calls = [node for node in inside if isinstance(node, ast.Call)]
+    logged = any(
+        isinstance(c.func, ast.Attribute) and c.func.attr == "exception" for c in calls
+    )
+    handed = handler.name is not None and any(
+        isinstance(argument, ast.Name) and argument.id == handler.name
+        for call in calls
+        for argument in call.args
+    )
+    return logged or handed or any(isinstance(node, ast.Raise) for node in inside)
 
 
 @each_module
