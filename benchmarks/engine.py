@@ -1,7 +1,7 @@
 """The engine for many callers beside the one for one, and beside llama-bench.
 
     python benchmarks/engine.py [GGUF] [--threads 1] [--rounds 3] [--askers 1,4,16]
-        [--questions 40] [--only decode,prefill,askers,start,guesses,memory,threads] [--json]
+        [--questions 40] [--only decode,prefill,askers,start,guesses,memory,threads]
 
 Arms take turns, round by round, and the table shows medians and ratios of medians. `llama-bench`
 takes part if it was built: `python -m sfta_export.toolchain --server`. Without GGUF the model of
@@ -16,10 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from statistics import median
 
@@ -78,7 +77,7 @@ def prompt(engine: Engine | BatchEngine, number: int, chunks: int = 3) -> Prompt
     return [head, *ids, asked, engine.tokenize("<|im_end|>\n<|im_start|>assistant\n", True)]
 
 
-def in_turns(rounds: int, arms: dict[str, Callable[[], float]]) -> dict[str, float]:
+def in_turns(rounds: int, arms: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     """The median of each arm; one round before the first does not count."""
     found: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(rounds + 1):
@@ -151,11 +150,9 @@ def askers(setting: Setting) -> Iterator[Row]:
     with setting.batched() as many, setting.single() as one:
         numbers = iter(range(10**6))
 
-        def asked(engine: Engine | BatchEngine, count: int) -> list[Prompt]:
-            return [prompt(engine, next(numbers)) for _ in range(count)]
-
         def at_once(count: int) -> float:
-            prompts, done, began = asked(many, count), [0] * count, time.perf_counter()
+            prompts = [prompt(many, next(numbers)) for _ in range(count)]
+            done, began = [0] * count, time.perf_counter()
 
             def ask(place: int) -> None:
                 limits = Limits(ANSWER_TOKENS, caller=str(place))
@@ -169,7 +166,8 @@ def askers(setting: Setting) -> Iterator[Row]:
             return sum(done) / (time.perf_counter() - began)
 
         def in_a_row(count: int) -> float:
-            prompts, began = asked(one, count), time.perf_counter()
+            prompts = [prompt(one, next(numbers)) for _ in range(count)]
+            began = time.perf_counter()
             done = sum(
                 len(one.generate(p, max_tokens=ANSWER_TOKENS).token_ids) for p in prompts
             )
@@ -206,7 +204,7 @@ def start(setting: Setting) -> Iterator[Row]:
 def guesses(setting: Setting) -> Iterator[Row]:
     """Tokens a second of answers that copy, with and without guessing from the prompt."""
     with setting.batched() as on, setting.batched(guessed=0) as off:
-        numbers = cycle(range(20))
+        numbers = iter(range(10**6))
 
         def written(engine: BatchEngine) -> float:
             number = next(numbers)
@@ -224,22 +222,16 @@ def guesses(setting: Setting) -> Iterator[Row]:
 
 
 def memory(setting: Setting) -> Iterator[Row]:
-    """Peak and resident memory over many questions."""
+    """Resident memory over many questions."""
     with setting.batched() as many:
         figures = {}
         for number in range(setting.questions):
             many.generate(prompt(many, number, chunks=1), max_tokens=8)
             if number in (setting.questions // 4, setting.questions - 1):
-                figures[f"after {number + 1} questions"] = resident()
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                size = pages * resource.getpagesize() / (1 << 20)
+                figures[f"after {number + 1} questions"] = size
     yield from rows("resident memory", "MiB", figures, next(iter(figures)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    yield {"part": "", "arm": "peak", "figure": peak, "unit": "MiB", "ratio": float("nan")}
-
-
-def resident() -> float:
-    """MiB of this process in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / (1 << 20)
 
 
 @contextmanager
@@ -260,9 +252,8 @@ def threads(setting: Setting) -> Iterator[Row]:
     for place in ("alone", "beside a busy process"):
         figures = {}
         for count in counts:
-            model = setting.model
             with (
-                BatchEngine(model, context_tokens=CONTEXT, threads=count) as many,
+                BatchEngine(setting.model, context_tokens=CONTEXT, threads=count) as many,
                 busy() if place != "alone" else nullcontext(),
             ):
 
@@ -289,23 +280,18 @@ def main() -> None:
     parser.add_argument("--askers", default="1,4,16", help="how many ask at once, by commas")
     parser.add_argument("--questions", type=int, default=40, help="for the part memory")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, by commas")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    model = options.model or local_path(MODEL)
     counts = tuple(map(int, options.askers.split(",")))
-    setting = Setting(model, options.threads, options.rounds, counts, options.questions)
-    found: list[Row] = []
+    path = options.model or local_path(MODEL)
+    assert path is not None
+    setting = Setting(path, options.threads, options.rounds, counts, options.questions)
     for name in options.only.split(","):
         for row in PARTS[name](setting):
-            found.append(row)
-            if not options.json:
-                print(
-                    f"{row['part']:28} {row['arm']:34} {row['figure']:9.2f} {row['unit']:9}"
-                    f" {row['ratio']:6.2f}",
-                    flush=True,
-                )
-    if options.json:
-        print(json.dumps(found, indent=2))
+            print(
+                f"{row['part']:28} {row['arm']:34} {row['figure']:9.2f} {row['unit']:9}"
+                f" {row['ratio']:6.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

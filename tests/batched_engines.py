@@ -1,6 +1,7 @@
 """How texts of an engine that serves many are compared with those of one that serves one."""
 
 import threading
+import time
 
 ROUNDING = 1.0
 """Logits that differ by less are as good as equal.
@@ -35,3 +36,11 @@ def together(calls):
     for thread in threads:
         thread.join()
     return results
+
+
+def until(condition, seconds=60):
+    """Wait for what another thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)

@@ -2,14 +2,15 @@
 
 A list of what is refused, not of what is allowed: Python and its libraries use some two hundred
 calls, and another C library or kernel brings others. What is refused is what turns broken
-parsing into harm: the network, other programs, other processes, writing and, if wanted, opening
-files, and the parts of the kernel that exploits go through.
+input into harm: the network, other programs, other processes, writing files, the parts of the
+kernel that exploits go through and, unless it is granted, opening files and starting threads.
 
 Numbers are those of the kernel's tables: arch/x86/entry/syscalls/syscall_64.tbl and, for Arm,
 include/uapi/asm-generic/unistd.h.
 """
 
 import struct
+from dataclasses import dataclass
 
 _EPERM, _ENOSYS = 1, 38
 _ALLOW = 0x7FFF0000
@@ -19,6 +20,19 @@ _LOAD, _JUMP_EQUAL, _JUMP_BITS, _JUMP_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _X32 = 0x40000000
 _WRITING = 0o1 | 0o2 | 0o100 | 0o1000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC
+_CLONE_THREAD = 0x00010000
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What is not refused after all."""
+
+    read_files: bool = False
+    """Open files, for reading only."""
+    start_threads: bool = False
+    """Start threads, not processes."""
+    use_sockets: bool = False
+    """Accept and send on the sockets it has; it makes none."""
 
 
 # x86-64 first, then the generic table of 64-bit Arm; -1 where there is no such call.
@@ -72,9 +86,16 @@ _CALLS = {
     "fchown": (93, 55),
     "lchown": (94, -1),
     "fchownat": (260, 54),
+    "utime": (132, -1),
+    "utimes": (235, -1),
+    "futimesat": (261, -1),
+    "utimensat": (280, 88),
     "setxattr": (188, 5),
     "lsetxattr": (189, 6),
     "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
     "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
@@ -94,6 +115,7 @@ _CALLS = {
     "init_module": (175, 105),
     "finit_module": (313, 273),
     "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
     "setuid": (105, 146),
     "setgid": (106, 144),
     "setresuid": (117, 147),
@@ -103,16 +125,23 @@ _CALLS = {
     "mq_open": (240, 180),
 }
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_SECCOMP = (317, 277)
 _OPENING = {"open": 1, "openat": 2}
 """Calls that open a file, and which argument holds the flags."""
+_ON_SOCKETS = frozenset({"accept", "accept4", "sendto"})
 
 
-def filter_for(machine: str, *, may_open: bool) -> bytes | None:
+def seccomp_call(machine: str) -> int | None:
+    """Number of seccomp(2) itself; None for an architecture that is not known."""
+    return _SECCOMP[_MACHINES[machine][0]] if machine in _MACHINES else None
+
+
+def filter_for(machine: str, grants: Grants) -> bytes | None:
     """The program, eight bytes an instruction; None for an architecture that is not known.
 
     Args:
         machine: as `platform.machine` names it.
-        may_open: files may still be opened, for reading only.
+        grants: what is not refused.
     """
     if machine not in _MACHINES:
         return None
@@ -127,27 +156,33 @@ def filter_for(machine: str, *, may_open: bool) -> bytes | None:
         _instruction(_RETURN, _ERRNO | _EPERM),
     ]
     for name, numbers in _CALLS.items():
-        number = numbers[column]
-        if number >= 0:
-            opens = may_open and name in _OPENING
-            code += _unless_writing(number, _OPENING[name]) if opens else _refused(number, name)
+        if numbers[column] >= 0:
+            code += _rule(name, numbers[column], grants)
     return b"".join([*code, _instruction(_RETURN, _ALLOW)])
 
 
-def _refused(number: int, name: str) -> list[bytes]:
-    """Refuse one call; fall through to the next rule at any other."""
-    # Without these two a C library falls back to the calls that can be judged.
+def _rule(name: str, number: int, grants: Grants) -> list[bytes]:
+    """What becomes of one call; any other falls through to the next rule."""
+    if grants.use_sockets and name in _ON_SOCKETS:
+        return []
+    if grants.read_files and name in _OPENING:
+        return _judged(number, _OPENING[name], _WRITING, if_any=_ERRNO | _EPERM, else_=_ALLOW)
+    if grants.start_threads and name == "clone":
+        return _judged(number, 0, _CLONE_THREAD, if_any=_ALLOW, else_=_ERRNO | _EPERM)
+    # Their flags lie in memory, where a filter cannot look. Without these two a C library falls
+    # back to the calls that can be judged.
     error = _ENOSYS if name in ("clone3", "openat2") else _EPERM
     return [_instruction(_JUMP_EQUAL, number, 0, 1), _instruction(_RETURN, _ERRNO | error)]
 
 
-def _unless_writing(number: int, argument: int) -> list[bytes]:
+def _judged(number: int, argument: int, bits: int, *, if_any: int, else_: int) -> list[bytes]:
+    """Decide by the lower half of an argument, which comes first: both are little-endian."""
     return [
         _instruction(_JUMP_EQUAL, number, 0, 4),
         _instruction(_LOAD, _FIRST_ARGUMENT + 8 * argument),
-        _instruction(_JUMP_BITS, _WRITING, 0, 1),
-        _instruction(_RETURN, _ERRNO | _EPERM),
-        _instruction(_RETURN, _ALLOW),
+        _instruction(_JUMP_BITS, bits, 0, 1),
+        _instruction(_RETURN, if_any),
+        _instruction(_RETURN, else_),
     ]
 
 

@@ -6,14 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from batched_engines import ROUNDING, largest_margin, together
+from batched_engines import ROUNDING, largest_margin, together, until
 from engine_prompts import STORY, chat
 from sfta_edge.batching.capacity import Capacity
 from sfta_edge.batching.engine import BatchEngine
 from sfta_edge.batching.turns import BusyError
-from sfta_edge.batching.waiting import EngineStoppedError
 from sfta_edge.context import Context
-from sfta_edge.errors import SftaError
 from sfta_edge.generation import Limits, drain
 
 
@@ -26,14 +24,6 @@ def _many(smollm2_gguf):
         capacity=Capacity(parallel=3, waiting=8, memory_tokens=512),
     ) as loaded:
         yield loaded
-
-
-def until(condition, seconds=60):
-    """Wait for what another thread does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
 
 
 class Running:
@@ -50,22 +40,49 @@ class Running:
         self.steps.close()
 
 
+class Stillness:
+    """The engine's thread stands still in a computation, until it is let go."""
+
+    def __init__(self):
+        self._go, self.reached = threading.Event(), threading.Event()
+
+    def stand(self):
+        self.reached.set()
+        assert self._go.wait(120)
+
+    def end(self):
+        self._go.set()
+
+
 @pytest.fixture(name="held")
 def _held(many, monkeypatch):
-    """The engine's thread stands still while this is set."""
+    """The engine stands still in the first computation of a task that is asked for here."""
     until(lambda: many.counters().running == 0)
-    go = threading.Event()
+    stillness = Stillness()
     decode = Context.decode
 
     def slowly(context, entries):
         if context is many._computation.context:
-            go.wait(60)
+            stillness.stand()
         decode(context, entries)
 
     monkeypatch.setattr(Context, "decode", slowly)
-    yield go
-    go.set()
+    blocker = threading.Thread(target=many.generate, args=([7, 7],), kwargs={"max_tokens": 1})
+    blocker.start()
+    assert stillness.reached.wait(60)
+    yield stillness
+    stillness.end()
+    blocker.join()
     until(lambda: many.counters().running == 0)
+
+
+def asked_one_by_one(many, calls):
+    """Threads with calls, each of which waits before the next is made."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for count, thread in enumerate(threads, 1):
+        thread.start()
+        until(lambda n=count: many.counters().waiting == n)
+    return threads
 
 
 def test_callers_at_once_get_what_each_gets_alone(many, engine):
@@ -129,24 +146,18 @@ def test_comparing_and_writing_go_on_side_by_side(many, engine):
 
 
 def test_who_waits_is_told_the_place(many, engine, held):
-    places, started = [], []
+    places = [[] for _ in range(5)]
 
     def ask(number):
-        told = []
-        places.append(told)
         limits = Limits(2, caller=str(number))
-        drain(many.stream(chat(engine, f"Number {number}?"), limits, on_place=told.append))
+        asked = chat(engine, f"Number {number}?")
+        drain(many.stream(asked, limits, on_place=places[number].append))
 
-    threads = []
-    for number in range(6):
-        threads.append(threading.Thread(target=ask, args=(number,)))
-        threads[-1].start()
-        until(lambda n=number: many.counters().running + many.counters().waiting == n + 1)
-        started.append(number)
-    held.set()
+    threads = asked_one_by_one(many, [lambda n=n: ask(n) for n in range(5)])
+    held.end()
     for thread in threads:
         thread.join()
-    assert places[5][0] == 4, "one is at work, four wait before"
+    assert [told[0] for told in places] == [0, 1, 2, 3, 4]
     for told in places:
         assert told == sorted(told, reverse=True)
         assert told[-1] == 0
@@ -159,45 +170,32 @@ def test_callers_take_turns(many, engine, held):
         drain(many.stream(chat(engine, f"{caller} {number}"), Limits(1, caller=caller)))
         order.append(caller)
 
-    wishes = [("hog", n) for n in range(7)] + [("other", 0)]
-    threads = []
-    for count, wish in enumerate(wishes, 1):
-        threads.append(threading.Thread(target=ask, args=wish))
-        threads[-1].start()
-        until(lambda n=count: many.counters().running + many.counters().waiting == n)
-    held.set()
+    wishes = [("hog", n) for n in range(6)] + [("other", 0)]
+    threads = asked_one_by_one(many, [lambda w=w: ask(*w) for w in wishes])
+    held.end()
     for thread in threads:
         thread.join()
-    assert order.index("other") < 6, "not behind all that the other asked before"
+    assert order.index("other") < 5, "not behind all that the other asked before"
 
 
 def test_too_many_are_refused_and_the_others_served(many, engine, held):
-    threads, failed = [], []
+    done = []
 
     def ask(number):
-        try:
-            limits = Limits(1, caller=str(number))
-            drain(many.stream(chat(engine, f"Number {number}"), limits))
-        except BusyError as error:
-            failed.append(error)
+        limits = Limits(1, caller=str(number))
+        done.append(drain(many.stream(chat(engine, f"Number {number}"), limits)))
 
-    for number in range(9):
-        threads.append(threading.Thread(target=ask, args=(number,)))
-        threads[-1].start()
-        until(lambda n=number: many.counters().running + many.counters().waiting == n + 1)
+    threads = asked_one_by_one(many, [lambda n=n: ask(n) for n in range(8)])
     with pytest.raises(BusyError) as caught:
-        many.generate(chat(engine, "One too many"), max_tokens=1)
+        many.generate(chat(engine, "One too many"), max_tokens=1, deadline=60)
     assert caught.value.waiting == 8
-    held.set()
+    held.end()
     for thread in threads:
         thread.join()
-    assert not failed
+    assert len(done) == 8
 
 
 def test_who_waits_can_be_cancelled_and_keeps_a_deadline(many, engine, held):
-    blocker = threading.Thread(target=many.generate, args=([7, 7],), kwargs={"max_tokens": 1})
-    blocker.start()
-    until(lambda: many.counters().running == 1)
     late = many.generate(chat(engine, "Late"), max_tokens=2, deadline=0.1)
     assert (late.finish_reason, late.token_ids) == ("deadline", ())
     cancel = threading.Event()
@@ -205,30 +203,6 @@ def test_who_waits_can_be_cancelled_and_keeps_a_deadline(many, engine, held):
     gone = many.generate(chat(engine, "Gone"), max_tokens=2, cancel=cancel)
     assert (gone.finish_reason, gone.token_ids) == ("cancelled", ())
     assert many.counters().waiting == 0
-    held.set()
-    blocker.join()
-
-
-def test_a_piece_that_nobody_wants_is_stopped_in_its_middle(smollm2_gguf, monkeypatch):
-    """The computation of 256 tokens ends early, and the engine goes on."""
-    computed = []
-    decode = Context.decode
-
-    def noting(context, entries):
-        if len(entries) == 256:
-            cancel.set()
-        decode(context, entries)
-        computed.append(len(entries))
-
-    cancel = threading.Event()
-    monkeypatch.setattr(Context, "decode", noting)
-    with BatchEngine(smollm2_gguf, context_tokens=512, threads=1) as two:
-        done = two.generate([[5] * 256, [6] * 10], max_tokens=2, cancel=cancel)
-        assert done.finish_reason == "cancelled"
-        assert 256 not in computed, "it was stopped"
-        again = two.generate([[5] * 40, [6] * 10], max_tokens=2)
-        assert len(again.token_ids) == 2
-        assert two.counters().failed == 0
 
 
 def test_memory_that_runs_short_costs_the_idle_first_and_then_time(many, engine):
@@ -250,72 +224,6 @@ def test_memory_that_runs_short_costs_the_idle_first_and_then_time(many, engine)
     assert now.used_cells <= 512
 
 
-def test_what_a_failed_batch_held_is_forgotten_and_the_engine_lives(many, engine, monkeypatch):
-    decode = Context.decode
-    broken = threading.Event()
-
-    def failing(context, entries):
-        if broken.is_set() and context is many._computation.context:
-            raise SftaError("no memory")
-        decode(context, entries)
-
-    monkeypatch.setattr(Context, "decode", failing)
-    steps = many.stream(chat(engine, STORY), Limits(50))
-    next(steps)
-    broken.set()
-    with pytest.raises(SftaError, match="no memory"):
-        drain(steps)
-    broken.clear()
-    assert many.alive
-    assert many.generate(chat(engine, "Say yes."), max_tokens=2).token_ids
-
-
-def test_a_broken_engine_tells_all_and_is_dead(smollm2_gguf, engine, monkeypatch, caplog):
-    with BatchEngine(
-        smollm2_gguf, context_tokens=256, threads=1, capacity=Capacity(parallel=1)
-    ) as fragile:
-        steps = fragile.stream(chat(engine, STORY), Limits(150))
-        next(steps)
-        waiting = threading.Thread(
-            target=lambda: results.extend(
-                together([lambda: fragile.generate([1, 2], max_tokens=1)])
-            )
-        )
-        results = []
-        waiting.start()
-        until(lambda: fragile.counters().waiting == 1)
-        monkeypatch.setattr(fragile._loop, "_step", lambda: 1 / 0)
-        with pytest.raises(EngineStoppedError, match="broke down: division by zero"):
-            drain(steps)
-        waiting.join()
-        assert isinstance(results[0], EngineStoppedError)
-        assert not fragile.alive
-        with pytest.raises(EngineStoppedError, match="broke down"):
-            fragile.generate([1], max_tokens=1)
-        assert "broke down" in caplog.text
-
-
-def test_closing_ends_what_runs_and_what_waits(smollm2_gguf, engine):
-    closing = BatchEngine(
-        smollm2_gguf, context_tokens=256, threads=1, capacity=Capacity(parallel=1)
-    )
-    steps = closing.stream(chat(engine, STORY), Limits(150))
-    next(steps)
-    results = []
-    waiting = threading.Thread(
-        target=lambda: results.extend(
-            together([lambda: closing.generate([1, 2], max_tokens=1)])
-        )
-    )
-    waiting.start()
-    until(lambda: closing.counters().waiting == 1)
-    closing.close()
-    waiting.join()
-    assert isinstance(results[0], EngineStoppedError)
-    with pytest.raises(EngineStoppedError, match="closed"):
-        drain(steps)
-
-
 def test_a_storm_of_cancellations_leaves_nothing_behind(many, engine):
     def ask(number):
         steps = many.stream(chat(engine, f"Storm {number}"), Limits(40, caller=str(number)))
@@ -334,28 +242,3 @@ def test_waiting_for_nothing_computes_nothing(many):
     before = time.thread_time(), many.counters()
     time.sleep(0.2)
     assert many.counters() == before[1]
-
-
-def test_closing_stops_a_piece_in_its_middle(smollm2_gguf, monkeypatch):
-    closing = BatchEngine(smollm2_gguf, context_tokens=512, threads=1)
-    begun, computed = threading.Event(), []
-    decode = Context.decode
-
-    def noting(context, entries):
-        begun.set()
-        decode(context, entries)
-        computed.append(len(entries))
-
-    monkeypatch.setattr(Context, "decode", noting)
-    results = []
-    asking = threading.Thread(
-        target=lambda: results.extend(
-            together([lambda: closing.generate([[5] * 256, [6] * 100], max_tokens=1)])
-        )
-    )
-    asking.start()
-    assert begun.wait(60)
-    closing.close()
-    asking.join()
-    assert isinstance(results[0], EngineStoppedError)
-    assert len(computed) <= 1

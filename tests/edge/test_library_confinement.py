@@ -6,12 +6,13 @@ import textwrap
 
 import pytest
 
-from sfta_edge.filtered_calls import filter_for
+from sfta_edge.filtered_calls import Grants, filter_for
 
 BEGIN = """
 import os, socket, sys, threading
 from sfta_edge.confinement import Bounds, confine
-missing = confine(Bounds({memory}, {seconds}), may_open={may_open})
+from sfta_edge.filtered_calls import Grants
+missing = confine(Bounds({memory}, {seconds}), Grants(read_files={may_open}))
 print(*missing, sep="\\n", file=sys.stderr)
 """
 
@@ -54,6 +55,8 @@ def refused(code, **options):
         "os.symlink('/etc/passwd', '/tmp/link')",
         "os.chmod('/tmp', 0o777)",
         "os.memfd_create('x')",
+        "os.utime('/tmp')",
+        "os.removexattr('/tmp', 'user.none')",
     ],
 )
 def test_the_world_outside_is_closed(code):
@@ -99,15 +102,17 @@ def test_privileges_do_not_come_back():
 
 
 def test_there_is_a_filter_for_both_architectures_and_a_reason_for_others():
-    programs = [filter_for(machine, may_open=False) for machine in ("x86_64", "aarch64")]
+    programs = [filter_for(machine, Grants()) for machine in ("x86_64", "aarch64")]
     assert all(program and len(program) % 8 == 0 for program in programs)
-    assert filter_for("riscv64", may_open=False) is None
+    assert filter_for("riscv64", Grants()) is None
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-@pytest.mark.parametrize("may_open", [True, False])
-def test_no_jump_leaves_the_program(machine, may_open):
-    program = filter_for(machine, may_open=may_open)
+@pytest.mark.parametrize(
+    "grants", [Grants(), Grants(read_files=True), Grants(True, True, True)]
+)
+def test_no_jump_leaves_the_program(machine, grants):
+    program = filter_for(machine, grants)
     count = len(program) // 8
     for at in range(count):
         code, if_true, if_false = program[8 * at], program[8 * at + 2], program[8 * at + 3]

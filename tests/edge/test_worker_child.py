@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sfta_edge.confinement import open_descriptors
 from sfta_edge.worker import child as child_module
 from sfta_edge.worker.child import Child, command, resident_bytes
-from sfta_edge.worker.confinement import open_descriptors
 from sfta_edge.worker.models import WorkerFiles
-from sfta_edge.worker.process import _parser
+from sfta_edge.worker.process import _parser, main
 
 FILES = WorkerFiles(
     Path("/models/a b.gguf"),
@@ -23,6 +23,8 @@ FILES = WorkerFiles(
     parallel=5,
     waiting=7,
     adapters={"sales": Path("/models/sales.gguf"), "legal": Path("/models/legal.gguf")},
+    cache=Path("/data/cache"),
+    model_sha256="a" * 64,
 )
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -33,14 +35,15 @@ def parsed(line):
     return _parser().parse_args(line[5:])
 
 
-def after_confining(look, *, before="", **options):
+def after_confining(look, *, before="", parent=None, memory_bytes=None):
     """What a process sees that was confined."""
-    told = ", ".join(f"{name}={value!r}" for name, value in options.items())
     program = f"""
 import os, resource, socket, sys
-from sfta_edge.worker.confinement import confine
+from types import SimpleNamespace
+from sfta_edge.worker.process import give_up
 {before}
-confine(set(), {told})
+options = SimpleNamespace(parent={parent!r}, memory_bytes={memory_bytes!r})
+give_up(options, SimpleNamespace(fileno=lambda: 0))
 print({look})
 """
     line = [sys.executable, "-I", "-B", "-c", program]
@@ -55,6 +58,7 @@ def test_the_child_is_told_everything_about_its_files():
     assert {name: Path(path) for name, path in options.adapter} == FILES.adapters
     assert (options.connection, options.parent) == (9, os.getpid())
     assert options.memory_bytes == 1 << 30
+    assert (options.cache, options.model_sha256) == (FILES.cache, FILES.model_sha256)
 
 
 def test_what_is_not_given_has_its_default():
@@ -71,7 +75,9 @@ def test_what_is_not_given_has_its_default():
 def test_the_defaults_of_the_program_are_those_of_the_files():
     options = _parser().parse_args(["--listen", "/w.sock", "--model", "/m.gguf"])
     defaults = WorkerFiles(Path("/m.gguf"))
-    for name in ("context_tokens", "parallel", "waiting", "threads"):
+    for name in (
+        "context_tokens", "parallel", "waiting", "threads", "cache", "model_sha256",
+    ):  # fmt: skip
         assert getattr(options, name) == getattr(defaults, name)
 
 
@@ -98,6 +104,14 @@ def test_a_wrong_command_line_is_exit_code_2(line, capsys):
         _parser().parse_args(line)
     assert caught.value.code == 2
     assert capsys.readouterr().err
+
+
+def test_a_service_of_its_own_keeps_no_states_and_says_so(capsys):
+    line = ["--listen", "/w.sock", "--model", "m.gguf", "--cache", "/data/cache"]
+    with pytest.raises(SystemExit) as caught:
+        main(line)
+    assert caught.value.code == 2
+    assert "--cache needs --connection" in capsys.readouterr().err
 
 
 def test_the_environment_is_not_handed_on(monkeypatch):

@@ -50,13 +50,14 @@ class Engine:
 
 
 @contextmanager
-def served(engine, embedder=None, model="none.gguf"):
+def served(engine, embedder=None, model="none.gguf", states=None):
     """A connection to a service with these parts."""
     files = WorkerFiles(Path(model), threads=1, parallel=2, waiting=2)
     facts = SimpleNamespace(
         files=files,
         engine=engine,
         embedder=embedder,
+        states=states,
         facts=lambda: {"name": "scripted"},
         digest=lambda: Path(model).read_bytes(),
         stats=engine.counters,
@@ -156,7 +157,9 @@ def test_what_is_no_request_ends_the_connection(header):
     with ours, theirs:
         write_frame(ours, Frame(header))
         files = WorkerFiles(Path("none.gguf"), parallel=1, waiting=1)
-        facts = SimpleNamespace(files=files, engine=Engine(), embedder=None, facts=dict)
+        facts = SimpleNamespace(
+            files=files, engine=Engine(), embedder=None, states=None, facts=dict
+        )
         serving = Service(facts)
         serving.serve(theirs)
         serving.pool.shutdown()
@@ -175,3 +178,26 @@ def test_vectors_are_sent_as_they_are():
 def test_without_an_embedder_it_says_so():
     with served(Engine()) as connection, pytest.raises(ConfigError, match="no embedder"):
         connection.begin("embed", {"texts": ["a"]}).result()
+
+
+@pytest.mark.parametrize("texts", [["ab"], ["x" * (service._SHORT_TEXTS + 1)]])
+def test_texts_that_cannot_be_read_are_an_error_of_that_request(texts):
+    engine = Engine()
+
+    def refuse(text, special=False):
+        raise ConfigError("a text of no tokens")
+
+    engine.tokenize = refuse
+    with served(engine) as connection:
+        with pytest.raises(ConfigError, match="no tokens"):
+            connection.begin("tokenize", {"texts": texts}).result()
+        assert connection.begin("ping").result().header["done"] == {}
+
+
+def test_states_are_sent_through_the_connection():
+    connected = []
+    with served(Engine(), states=SimpleNamespace(connect=connected.append)) as connection:
+        (send,) = connected
+        send({"id": 0, "keep": "name"}, b"content")
+        eventually(connection.ended.is_set)
+        assert "not asked" in connection.reason

@@ -230,6 +230,57 @@ def test_the_state_is_plain_data():
     assert set(facts) == {"status", "pid", "restarts", "since", "last_error", "rss_bytes"}
 
 
+class Falling(ScriptedWorker):
+    """Says that it is ready, and ends."""
+
+    def __init__(self):
+        super().__init__(lambda _: [b"\xff" * 8])
+
+
+@pytest.fixture(name="failures")
+def _failures(monkeypatch):
+    """How many failures in a row each pause was chosen for."""
+    found = []
+    monkeypatch.setattr(supervisor_module, "_pause", lambda count: found.append(count) or 0.0)
+    return found
+
+
+def test_a_worker_that_answered_is_replaced_at_once_however_often_that_happens(failures):
+    launch, told = Launcher(healthy), []
+    options = {"on_change": lambda state: told.append(state.status)}
+    with Supervisor(launch, IMPATIENT, **options) as supervisor:
+        for restarts in range(1, 8):
+            supervisor.connection().begin("ping").result()
+            launch.made[-1].kill()
+            eventually(lambda wanted=restarts: supervisor.state.restarts == wanted)
+    assert failures == [1] * 7
+    assert "down" not in told
+
+
+def test_a_look_at_once_shows_that_a_worker_answers_though_nobody_asks(failures):
+    launch = Launcher(healthy)
+    with Supervisor(launch, replace(IMPATIENT, ping=600.0)) as supervisor:
+        for restarts in range(1, 5):
+            eventually(lambda: launch.made[-1].seen)
+            eventually(lambda: supervisor.connection().answered)
+            launch.made[-1].kill()
+            eventually(lambda wanted=restarts: supervisor.state.restarts == wanted)
+    assert failures == [1] * 4
+
+
+@pytest.mark.parametrize("kind", [broken, Falling])
+def test_pauses_grow_while_workers_die_before_they_answer(failures, kind):
+    launch = Launcher(healthy, kind, kind, kind, healthy, kind, healthy)
+    with Supervisor(launch, IMPATIENT) as supervisor:
+        supervisor.connection().begin("ping").result()
+        launch.made[0].kill()
+        eventually(lambda: len(launch.made) == 5 and supervisor.state.status == "up")
+        supervisor.connection().begin("ping").result()
+        launch.made[4].kill()
+        eventually(lambda: len(launch.made) == 7 and supervisor.state.status == "up")
+    assert failures == [1, 2, 3, 4, 1, 2]
+
+
 @pytest.mark.parametrize(("failures", "shortest"), [(0, 0), (1, 0)])
 def test_the_first_restart_comes_at_once(failures, shortest):
     assert supervisor_module._pause(failures) == shortest

@@ -41,6 +41,8 @@ class Computation:
         size = min(SCORED, context.shape.batch)
         self.comparison = Comparison(context, self, beside, size)
         self._adapter: str | None = None
+        self.abandoned = False
+        """Set by another thread: pieces are not wanted any more, whosever they are."""
         self.prompt_tokens = self.restored_tokens = 0
         """Computed so far, and read from files."""
 
@@ -78,7 +80,7 @@ class Computation:
             for i, token in enumerate(piece)
         ]
         self._use(task.limits.adapter)
-        self._run(entries, lambda: task.interruption() is not None)
+        self._run(entries, lambda: self.abandoned or task.interruption() is not None)
         self.memory.add(slot, piece)
         self.prompt_tokens += len(piece)
         self._keep_prefix(task, slot)

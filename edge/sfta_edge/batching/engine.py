@@ -25,6 +25,7 @@ from sfta_edge.batching.loop import Loop
 from sfta_edge.batching.memory import SlotMemory
 from sfta_edge.batching.sharing import ThreadChoice
 from sfta_edge.batching.snapshots import Snapshots, state_identity
+from sfta_edge.batching.state_files import StateStore
 from sfta_edge.batching.tasks import Comparing, Writing, room_to_compare
 from sfta_edge.batching.waiting import EngineStoppedError, WaitingRoom
 from sfta_edge.context import Context, Shape
@@ -57,7 +58,7 @@ class BatchEngine:
         threads: int | None = None,
         capacity: Capacity | None = None,
         adapters: Mapping[str, Path] | None = None,
-        cache: Path | None = None,
+        cache: Path | StateStore | None = None,
         model_sha256: str | None = None,
     ) -> None:
         """Load the model and start the engine's thread.
@@ -68,7 +69,8 @@ class BatchEngine:
             threads: That may share a computation. Default: one per physical core.
             capacity: How much it takes on; default: the defaults.
             adapters: LoRA adapters by the name that `Limits.adapter` gives.
-            cache: Folder for what is known after the system prefix; None: nothing is kept.
+            cache: Where to keep what is known after the system prefix: a folder or a store;
+                None: nothing is kept.
             model_sha256: Of the file, if it is known; only needed with `cache`.
 
         Raises:
@@ -203,7 +205,7 @@ class BatchEngine:
         """End what is running, and free all memory."""
         with self._closing:
             self._room.close(EngineStoppedError("the engine has been closed"))
-            self._loop.abandon()
+            self._computation.abandoned = True
             self._thread.join()
             self._computation.close()
             self._close_model()
@@ -262,7 +264,10 @@ class BatchEngine:
         )
 
     def _snapshots(
-        self, cache: Path | None, adapters: Mapping[str, Path], model_sha256: str | None
+        self,
+        cache: Path | StateStore | None,
+        adapters: Mapping[str, Path],
+        model_sha256: str | None,
     ) -> Snapshots | None:
         if cache is None:
             return None

@@ -52,11 +52,6 @@ class Loop:
         else:
             self._end_all(EngineStoppedError("the engine has been closed"))
 
-    def abandon(self) -> None:
-        """Let nothing that is being computed go on for long; from any thread."""
-        for task in tuple(self._active):
-            task.left = True
-
     def counters(self) -> EngineCounters:
         """A look from outside; single figures may be a step apart."""
         computation, writers = self._computation, self._writers

@@ -14,26 +14,22 @@ afterwards. Rules this module upholds:
 import hashlib
 import hmac
 import logging
-import os
 import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sfta_edge.batching.state_files import StateFolder, StateStore, state_name
 from sfta_edge.llama import variant
-from sfta_edge.manifest import canonical_json, sha256_file, write_durably
+from sfta_edge.manifest import canonical_json, sha256_file
 from sfta_edge.model import Model
 from sfta_edge.prefill import PIECE
 
 log = logging.getLogger("sfta")
 _MAGIC = b"SFTAKV01"
 _HEADER = struct.Struct("<8s32s32sQ")  # magic, key, sha256 of the state, its length
-_SUFFIX = ".state"
-_MOST_FILES = 4
 _MOST_SEEN = 64
-_MOST_BYTES = 1 << 30
 
 
 def state_identity(
@@ -58,51 +54,53 @@ def state_identity(
 
 
 class Snapshots:
-    """States of prefixes in one folder. Not safe for two threads at once; it writes in its own."""
+    """States of prefixes in one place. Not safe for two threads at once; it writes in its own."""
 
-    def __init__(self, folder: Path, identity: dict[str, object]) -> None:
-        """`identity`: everything besides adapter and tokens that a state depends on."""
-        self._folder, self._identity = folder, identity
+    def __init__(self, place: Path | StateStore, identity: dict[str, object]) -> None:
+        """Keep states in a folder, or wherever a store keeps them.
+
+        `identity`: everything besides adapter and tokens that a state depends on.
+        """
+        self._store = StateFolder(place) if isinstance(place, Path) else place
+        self._identity = identity
         self._seen: dict[bytes, None] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sfta-snapshot")
 
     def load(self, adapter: str | None, tokens: Sequence[int]) -> bytes | None:
         """The state after some tokens; None if there is no file that holds it."""
         key = self._key(adapter, tokens)
-        path = self._path(key)
-        try:
-            if path.stat().st_size > _MOST_BYTES:
-                return None
-            state = _unpacked(path.read_bytes(), key)
-        except OSError:
+        content = self._store.read(state_name(key))
+        if content is None:
             return None
+        state = _unpacked(content, key)
         if state is None:
-            log.warning("%s is damaged or was made elsewhere; it is made again", path.name)
-            _remove(path)
-            return None
-        with suppress(OSError):
-            os.utime(path)
+            name = state_name(key)
+            log.warning("%s is damaged or was made elsewhere; it is made again", name)
+            self._store.remove(name)
         return state
 
     def wants(self, adapter: str | None, tokens: Sequence[int]) -> bool:
         """Whether the state after these tokens, which was just computed, should be saved."""
         key = self._key(adapter, tokens)
-        if self._path(key).exists():
+        if self._store.has(state_name(key)):
             return False
         again = key in self._seen
         if len(self._seen) >= _MOST_SEEN:
             self._seen.pop(next(iter(self._seen)))
         self._seen[key] = None
-        return again or len(self._files()) < _MOST_FILES
+        return again or self._store.has_room
 
     def save(self, adapter: str | None, tokens: Sequence[int], state: bytes) -> None:
-        """Write a state, in another thread; a full disk loses nothing but time."""
-        if len(state) <= _MOST_BYTES - _HEADER.size:
-            self._writer.submit(self._write, self._key(adapter, tokens), state)
+        """Keep a state, in another thread; one that is too long is computed every time."""
+        most = self._store.most_bytes - _HEADER.size
+        if len(state) > most:
+            log.info("a state of %d bytes is not saved: at most %d are", len(state), most)
+            return
+        self._writer.submit(self._write, self._key(adapter, tokens), state)
 
     def discard(self, adapter: str | None, tokens: Sequence[int]) -> None:
         """Remove a state that the model did not take."""
-        _remove(self._path(self._key(adapter, tokens)))
+        self._store.remove(state_name(self._key(adapter, tokens)))
 
     def close(self) -> None:
         """Finish writing."""
@@ -110,35 +108,12 @@ class Snapshots:
 
     def _write(self, key: bytes, state: bytes) -> None:
         digest = hashlib.sha256(state).digest()
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_durably(
-                self._path(key), _HEADER.pack(_MAGIC, key, digest, len(state)) + state
-            )
-            for path in self._files()[:-_MOST_FILES]:
-                _remove(path)
-        except OSError as error:
-            log.warning("the state of the prefix was not saved: %s", error)
-
-    def _files(self) -> list[Path]:
-        """The oldest first."""
-        found = []
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            with suppress(OSError):
-                found.append((path.stat().st_mtime, path.name, path))
-        return [path for _, _, path in sorted(found)]
-
-    def _path(self, key: bytes) -> Path:
-        return self._folder / f"{key.hex()}{_SUFFIX}"
+        header = _HEADER.pack(_MAGIC, key, digest, len(state))
+        self._store.keep(state_name(key), header + state)
 
     def _key(self, adapter: str | None, tokens: Sequence[int]) -> bytes:
         facts = {**self._identity, "adapter": adapter, "tokens": list(tokens)}
         return hashlib.sha256(canonical_json(facts)).digest()
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def _unpacked(content: bytes, key: bytes) -> bytes | None:

@@ -15,6 +15,7 @@ from sfta_edge.confinement import Bounds, confine, end_with_parent
 from sfta_edge.documents.document import UnreadableError
 from sfta_edge.documents.reading import read_document
 from sfta_edge.documents.rules import ReadOptions
+from sfta_edge.filtered_calls import Grants
 from sfta_edge.manifest import canonical_json
 
 _HEAD_BYTES = 4096
@@ -38,7 +39,7 @@ def main() -> None:
     _warm_up(head, is_pdf=is_pdf)
     # Only PDFs are read by native code that looks at bytes of the file as they are. The readers
     # of the others load tables and templates when they first need them.
-    confine(Bounds(job["memory_bytes"], job["seconds"]), may_open=not is_pdf)
+    confine(Bounds(job["memory_bytes"], job["seconds"]), Grants(read_files=not is_pdf))
     result = _result(job)
     with os.fdopen(1, "wb") as out:
         out.write(result)

@@ -121,6 +121,10 @@ def command(files: WorkerFiles, descriptor: int, memory_bytes: int | None) -> li
     if files.threads is not None:
         line += ["--threads", str(files.threads)]
     line += ["--parallel", str(files.parallel), "--waiting", str(files.waiting)]
+    if files.cache is not None:
+        line += ["--cache", str(files.cache.absolute())]
+    if files.model_sha256 is not None:
+        line += ["--model-sha256", files.model_sha256]
     for name, path in sorted(files.adapters.items()):
         line += ["--adapter", name, str(path.absolute())]
     if memory_bytes is not None:

@@ -12,7 +12,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,8 @@ from sfta_edge.worker.frames import Frame, frame_bytes, read_frame
 
 PARTS = frozenset({"text", "place"})
 """What comes before a result: a piece of text, or how many are served before."""
+Keep = Callable[[Mapping[str, Any], bytes], None]
+"""Takes header and payload of a frame; raises `FrameError` if it is none of its kind."""
 _LOOK_SECONDS = 0.05  # how soon a caller's cancellation is noticed
 _RETRY = "Ask again: the worker is started anew."
 
@@ -95,8 +97,14 @@ class Call:
 class Connection:
     """A connection to a worker that said it is ready. Threads share it."""
 
-    def __init__(self, link: socket.socket) -> None:
-        self._link = link
+    def __init__(self, link: socket.socket, keep: Keep | None = None) -> None:
+        """Read what comes.
+
+        `keep` takes what belongs to no request; without it nothing of that kind is expected.
+        """
+        self._link, self._keep = link, keep
+        self.answered = False
+        """Whether a request was answered: it did more than start."""
         self.ended = threading.Event()
         """Set when nothing comes any more."""
         self.reason = ""
@@ -178,10 +186,14 @@ class Connection:
 
     def _take(self, frame: Frame) -> None:
         number = frame.header.get("id")
+        if number == 0 and self._keep is not None:
+            self._keep(frame.header, frame.payload)
+            return
         if not isinstance(number, int) or not 1 <= number <= self._highest:
             raise FrameError("the worker answered what it was not asked")
         if len({*PARTS, "done", "failed"} & set(frame.header)) != 1:
             raise FrameError("the worker sent neither a part nor a result")
+        self.answered = self.answered or "done" in frame.header
         with self._lock:
             call = self._calls.get(number)
         # None: the caller has gone away, and the worker did not know yet.

@@ -56,7 +56,7 @@ _LISTED: dict[str, type[SftaError]] = {
 }
 
 
-def facts_of(error: Exception) -> dict[str, Any]:
+def facts_of(error: BaseException) -> dict[str, Any]:
     """An error as plain data. One that is none of ours tells its type, not its text.
 
     The text of a foreign error may hold anything, also parts of documents.

@@ -18,6 +18,7 @@ from sfta_edge.errors import ConfigError
 from sfta_edge.generation import Generation, Limits, Prompt, Scored
 from sfta_edge.llama import variant
 from sfta_edge.manifest import sha256_file
+from sfta_edge.worker.kept_states import SentStates
 
 
 class ServedEngine(Protocol):
@@ -76,6 +77,10 @@ class WorkerFiles:
     """Requests that may wait for their turn; more are refused with `BusyError`."""
     adapters: Mapping[str, Path] = field(default_factory=dict)
     """LoRA adapters by the name that `Limits.adapter` gives."""
+    cache: Path | None = None
+    """Folder for what is known after the system prefix; None: nothing outlives the worker."""
+    model_sha256: str | None = None
+    """Of the model's file, if it is known; only `cache` needs it, and reading takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Models:
     files: WorkerFiles
     engine: ServedEngine
     embedder: ServedEmbedder | None
+    states: SentStates | None
+    """Where the engine keeps what is known after the system prefix."""
     _resources: ExitStack = field(repr=False)
     _digests: dict[Path, str] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -97,12 +104,13 @@ class Models:
             ConfigError, IntegrityError, SftaError: as `Engine` and `Embedder`.
         """
         with ExitStack() as stack:
-            engine = make_engine(files)
+            states = None if files.cache is None else SentStates(files.cache)
+            engine = make_engine(files, states)
             stack.callback(engine.close)
             embedder = None
             if files.embedder is not None:
                 embedder = stack.enter_context(Embedder(files.embedder, threads=files.threads))
-            return cls(files, engine, embedder, stack.pop_all())
+            return cls(files, engine, embedder, states, stack.pop_all())
 
     def required_embedder(self) -> ServedEmbedder:
         """The embedder.
@@ -143,7 +151,7 @@ class Models:
         self._resources.close()
 
 
-def make_engine(files: WorkerFiles) -> ServedEngine:
+def make_engine(files: WorkerFiles, states: SentStates | None) -> ServedEngine:
     """The engine that answers requests."""
     return BatchEngine(
         files.model,
@@ -151,4 +159,6 @@ def make_engine(files: WorkerFiles) -> ServedEngine:
         threads=files.threads,
         capacity=Capacity(files.parallel, files.waiting),
         adapters=files.adapters,
+        cache=states,
+        model_sha256=files.model_sha256,
     )

@@ -19,8 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfta_edge.confinement import Bounds, end_with_parent, filter_calls, let_go, restrict
 from sfta_edge.errors import SftaError
-from sfta_edge.worker.confinement import confine
+from sfta_edge.filtered_calls import Grants
 from sfta_edge.worker.failures import facts_of
 from sfta_edge.worker.frames import Frame, write_frame
 
@@ -31,11 +32,16 @@ log = logging.getLogger(__name__)
 
 _STACK_BYTES = 1 << 20  # of a thread; the usual 8 MiB each count as address space
 _WAITING = 8  # connections that are not accepted yet
+GRANTS = Grants(read_files=True, start_threads=True, use_sockets=True)
+"""Models are mapped, computing takes threads, and requests come through inherited sockets."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the connection ends; the exit code is that of the error."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.cache and options.listen:
+        parser.error("--cache needs --connection: who listens has nobody to write its files")
     # With tracebacks of all threads if native code crashes.
     faulthandler.enable()
     threading.stack_size(_STACK_BYTES)
@@ -43,17 +49,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.model = options.model.absolute()
     options.adapter = [(name, Path(path).absolute()) for name, path in options.adapter]
     options.embedder = options.embedder and options.embedder.absolute()
+    options.cache = options.cache and options.cache.absolute()
     if options.listen is not None:
         with _listening(options.listen) as door:
-            confine({door.fileno()}, memory_bytes=options.memory_bytes)
+            give_up(options, door)
             return _serve_all(options, door)
     with socket.socket(fileno=options.connection) as link:
         return _serve_one(options, link)
 
 
+def give_up(options: argparse.Namespace, kept: socket.socket) -> None:
+    """Everything that loading libraries does not need.
+
+    Raises:
+        SftaError: the parent is gone already.
+    """
+    if options.parent is not None:
+        end_with_parent(options.parent)
+    let_go({kept.fileno()})
+    # The arrays here are small: threads of NumPy's library would only take memory.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    bounds = Bounds(
+        file_bytes=None, open_files=None, processes=None, address_space=options.memory_bytes
+    )
+    for missing in restrict(bounds):
+        log.warning("%s", missing)
+
+
 def _serve_one(options: argparse.Namespace, link: socket.socket) -> int:
     try:
-        confine({link.fileno()}, parent=options.parent, memory_bytes=options.memory_bytes)
+        give_up(options, link)
         _load(options).serve(link)
     except (SftaError, MemoryError) as error:
         # The reason has to arrive; the other side makes the same error of it.
@@ -83,13 +108,13 @@ def _serve_all(options: argparse.Namespace, door: socket.socket) -> int:
 def _load(options: argparse.Namespace) -> "Service":
     # Only now: nothing is imported before the process is confined.
     from sfta_edge.llama import load_library
-    from sfta_edge.worker import seccomp
     from sfta_edge.worker.models import Models, WorkerFiles
     from sfta_edge.worker.service import Service
 
     load_library()
-    if unfiltered := seccomp.install():
-        log.warning("%s", unfiltered)
+    # Libraries may open what they like; data comes after.
+    for missing in filter_calls(GRANTS):
+        log.warning("%s", missing)
     files = WorkerFiles(
         options.model,
         options.embedder,
@@ -98,6 +123,8 @@ def _load(options: argparse.Namespace) -> "Service":
         options.parallel,
         options.waiting,
         dict(options.adapter),
+        options.cache,
+        options.model_sha256,
     )
     return Service(Models.load(files))
 
@@ -130,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--adapter", nargs=2, action="append", default=[], metavar=("NAME", "PATH")
     )
+    parser.add_argument("--cache", type=Path, help="folder to read states of prefixes from")
+    parser.add_argument("--model-sha256", help="of the model's file, if it is known")
     parser.add_argument("--memory-bytes", type=int, help="most address space")
     return parser
 

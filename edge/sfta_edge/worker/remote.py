@@ -1,11 +1,11 @@
 """The engine and the embedder as everybody else knows them, computed in the worker.
 
 What `engine.Engine` and `embedder.Embedder` promise holds here too, except that they may be lost:
-then `WorkerLostError` or `WorkerDownError` is raised, and asking again is all that is needed.
+then `WorkerLostError` or `WorkerDownError` is raised, and asking again is all that is needed. What
+a lost worker had not begun to answer is asked again here, see `requests`.
 """
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -27,8 +27,9 @@ from sfta_edge.generation import (
     require_room,
 )
 from sfta_edge.worker import forms
-from sfta_edge.worker.connection import Call
 from sfta_edge.worker.failures import FrameError
+from sfta_edge.worker.frames import Frame
+from sfta_edge.worker.requests import Requests
 from sfta_edge.worker.supervisor import Supervisor
 
 _BATCH_CHARACTERS = 1 << 20  # of texts in one request; a character takes up to 12 bytes there
@@ -69,7 +70,7 @@ class RemoteEngine:
 
     def __init__(self, supervisor: Supervisor) -> None:
         """The supervisor is started, and closed by whoever made it."""
-        self._supervisor = supervisor
+        self._supervisor, self._requests = supervisor, Requests(supervisor)
         self._cache = TokenCache()
 
     @property
@@ -95,8 +96,8 @@ class RemoteEngine:
         known = {text: self._cache.get(text, special) for text in texts if text}
         missing = [text for text, ids in known.items() if ids is None]
         for batch in _batches(missing):
-            call = _begin(self._supervisor, "tokenize", {"texts": batch, "special": special})
-            found = forms.read(forms.id_lists, _done(call).get("ids"))
+            done = _done(self._requests.ask("tokenize", {"texts": batch, "special": special}))
+            found = forms.read(forms.id_lists, done.get("ids"))
             for text, ids in _paired(batch, found):
                 self._cache.put(text, special, ids)
                 known[text] = ids
@@ -117,7 +118,7 @@ class RemoteEngine:
         segments = self._checked(prompt, limits, limits.max_tokens)
         if reason := limits.interruption():
             return Generation("", (), reason, sum(map(len, segments)))
-        facts = {"prompt": segments, "limits": forms.limits_facts(limits)}
+        facts = {"prompt": segments}
         done = yield from self._followed("stream", facts, limits, on_place)
         return forms.read(forms.generation_of, done)
 
@@ -135,7 +136,7 @@ class RemoteEngine:
         if reason := limits.interruption():
             return Scored((), sum(map(len, segments)), interrupted=reason)
         wanted = [list(option) for option in options]
-        facts = {"prompt": segments, "options": wanted, "limits": forms.limits_facts(limits)}
+        facts = {"prompt": segments, "options": wanted}
         done = drain(self._followed("score", facts, limits, on_place))
         scored = forms.read(forms.scored_of, done)
         lengths = [len(option) for option in scored.options]
@@ -145,19 +146,18 @@ class RemoteEngine:
 
     def facts(self) -> Mapping[str, Any]:
         """What is loaded, with the digest of the model file, which is computed if need be."""
-        return _done(_begin(self._supervisor, "facts", {}))
+        return _done(self._requests.ask("facts"))
 
     def stats(self) -> Mapping[str, Any]:
         """What worker and engine count."""
-        return _done(_begin(self._supervisor, "stats", {}))
+        return _done(self._requests.ask("stats"))
 
     def _followed(
         self, name: str, facts: Mapping[str, Any], limits: Limits, on_place: OnPlace | None
     ) -> Generator[str, None, Any]:
         """Text and places as they come; returns the result."""
         asked = {**facts, "places": on_place is not None}
-        call = _begin(self._supervisor, name, asked, limits)
-        with closing(call.replies(limits.cancel)) as replies:
+        with closing(self._requests.follow(name, asked, limits)) as replies:
             for frame in replies:
                 header = frame.header
                 if "text" in header:
@@ -184,7 +184,7 @@ class RemoteEmbedder:
 
     def __init__(self, supervisor: Supervisor) -> None:
         """The supervisor is started, and closed by whoever made it."""
-        self._supervisor = supervisor
+        self._supervisor, self._requests = supervisor, Requests(supervisor)
 
     @property
     def identity(self) -> EmbedderIdentity:
@@ -208,31 +208,22 @@ class RemoteEmbedder:
         dimension = self.identity.dimension
         rows = [np.zeros((0, dimension), dtype=np.float32)]
         for batch in _batches(texts, _EMBED_TEXTS):
-            frame = _begin(self._supervisor, "embed", {"texts": batch}).result()
+            frame = self._requests.ask("embed", {"texts": batch})
             rows.append(forms.vectors_of(frame.payload, len(batch), dimension))
         return np.concatenate(rows)
 
     def count_tokens(self, text: str) -> int:
         """Tokens a text takes, begin and end token included; more than fit are cut."""
         (batch,) = _batches([text])
-        call = _begin(self._supervisor, "count", {"texts": batch})
-        counts = forms.read(forms.token_ids, _done(call).get("counts"))
+        done = _done(self._requests.ask("count", {"texts": batch}))
+        counts = forms.read(forms.token_ids, done.get("counts"))
         if len(counts) != 1:
             raise FrameError("the worker counted other texts than it was given")
         return counts[0]
 
 
-def _begin(
-    supervisor: Supervisor, name: str, facts: Mapping[str, Any], limits: Limits | None = None
-) -> Call:
-    left = None if limits is None else limits.seconds_left
-    connection = supervisor.connection(left)
-    longest = supervisor.options.longest if left is None else left
-    return connection.begin(name, facts, due=time.monotonic() + longest)
-
-
-def _done(call: Call) -> Mapping[str, Any]:
-    return forms.read(forms.facts, call.result().header.get("done"))
+def _done(frame: Frame) -> Mapping[str, Any]:
+    return forms.read(forms.facts, frame.header.get("done"))
 
 
 def _paired(texts: Sequence[str], found: Sequence[Any]) -> list[tuple[str, Any]]:

@@ -67,6 +67,8 @@ class Service:
     def serve(self, link: socket.socket) -> None:
         """Answer until the other side ends; returns then, also after a malformed frame."""
         session = _Session(self, link)
+        if self.models.states is not None:
+            self.models.states.connect(session.send)
         try:
             session.send({"id": 0, "done": {"ready": self.models.facts()}})
             while frame := read_frame(link):
@@ -112,9 +114,10 @@ class _Session:
             self._running[number] = request.cancelled
             self._service.counts.add("running")
             if name == "tokenize" and _is_short(frame.header):
-                self._answer(self._work[name], request)
+                self._answer_now(request)
             else:
-                self._service.pool.submit(self._answer, self._work[name], request)
+                running = self._service.pool.submit(self._work[name], request)
+                running.add_done_callback(lambda done: self._ended(request, done.exception()))
         else:
             raise FrameError(f"an unknown request: {name!r:.40}")
 
@@ -131,24 +134,26 @@ class _Session:
         except OSError:
             self.cancel_all()
 
-    def _answer(self, work: Callable[["_Request"], None], request: "_Request") -> None:
-        counts, outcome = self._service.counts, "done"
+    def _answer_now(self, request: "_Request") -> None:
+        error = None
         try:
-            try:
-                work(request)
-            except (SftaError, MemoryError) as error:
-                outcome = "failed"
-                self._fail(request, error)
-            except Exception as error:
-                log.exception("a request failed")
-                outcome = "failed"
-                self._fail(request, error)
-        finally:
-            self._running.pop(request.number, None)
-            counts.add("running", -1)
-            counts.add("cancelled" if request.cancelled.is_set() else outcome)
+            self._tokenize(request)
+        except (SftaError, MemoryError) as caught:
+            error = caught
+        self._ended(request, error)
 
-    def _fail(self, request: "_Request", error: Exception) -> None:
+    def _ended(self, request: "_Request", error: BaseException | None) -> None:
+        """A request came to its end; one that failed, for whatever reason, is told so."""
+        counts, outcome = self._service.counts, "failed" if error else "done"
+        if error is not None:
+            self._fail(request, error)
+        self._running.pop(request.number, None)
+        counts.add("running", -1)
+        counts.add("cancelled" if request.cancelled.is_set() else outcome)
+
+    def _fail(self, request: "_Request", error: BaseException) -> None:
+        if not isinstance(error, (SftaError, MemoryError)):
+            log.error("a request failed", exc_info=error)
         broken = isinstance(error, EngineStoppedError)
         told = EngineDownError(str(error)) if broken else error
         self.send({"id": request.number, "failed": facts_of(told)})

@@ -2,8 +2,9 @@
 
 Rules this module upholds:
 
-- A worker that ends, gives no sign of life or does not come back from a request is replaced.
-  The first time at once; one that keeps dying after ever longer pauses, for as long as it takes.
+- A worker that ends, gives no sign of life or does not come back from a request is replaced, for
+  as long as it takes: at once if it had answered, however often that happens; after ever longer
+  pauses while workers die before they answer anything.
 - What was asked of a lost worker ends in `WorkerLostError`. What comes after waits for the new
   one, a bounded time.
 - A new worker has loaded what the first one had; another model under the same name is refused.
@@ -23,6 +24,8 @@ from sfta_edge.errors import IntegrityError, SftaError
 from sfta_edge.worker.child import Child, resident_bytes
 from sfta_edge.worker.connection import Connection
 from sfta_edge.worker.failures import WorkerDownError
+from sfta_edge.worker.kept_states import StateKeeper
+from sfta_edge.worker.listener import Listener
 from sfta_edge.worker.models import WorkerFiles
 from sfta_edge.worker.readiness import WorkerFacts, await_ready
 from sfta_edge.worker.state import Status, WatchOptions, WorkerState
@@ -30,8 +33,7 @@ from sfta_edge.worker.unit import Unit
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds before the third start in a row, and at most
-_STABLE_SECONDS = 60.0  # a worker that lived longer has not died at once
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds, from the second failure in a row on
 _DOWN_AFTER = 3  # failures in a row
 
 
@@ -55,15 +57,17 @@ class Supervisor:
         options: WatchOptions | None = None,
         *,
         on_change: Callable[[WorkerState], None] | None = None,
+        keeper: StateKeeper | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
         Args:
             launch: starts a worker.
             options: default: the defaults.
-            on_change: told of every new status, by the thread that watches.
+            on_change: told of every new status in order, by a thread of its own.
+            keeper: writes what workers want to be kept; closed with the supervisor.
         """
-        self._launch, self._on_change = launch, on_change
+        self._launch, self._listener, self._keeper = launch, Listener(on_change), keeper
         self.options = options or WatchOptions()
         self._changed = threading.Condition()
         self._state = WorkerState(since=time.time())
@@ -85,7 +89,8 @@ class Supervisor:
     ) -> Self:
         """Over child processes; `memory_bytes` caps the address space of one."""
         launch = lambda: Child(files, memory_bytes=memory_bytes)  # noqa: E731
-        return cls(launch, options, on_change=on_change)
+        keeper = None if files.cache is None else StateKeeper(files.cache)
+        return cls(launch, options, on_change=on_change, keeper=keeper)
 
     @classmethod
     def of_socket(
@@ -172,6 +177,9 @@ class Supervisor:
             worker.kill()
         if self._watcher.is_alive():
             self._watcher.join()
+        self._listener.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
     def _settled(self) -> bool:
         running = self._connection is not None and not self._connection.ended.is_set()
@@ -180,32 +188,32 @@ class Supervisor:
     def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
-            began = time.monotonic()
-            reason = self._one_life()
+            reason, answered = self._one_life()
             if self._closing.is_set():
                 break
-            failures = 1 if time.monotonic() - began > _STABLE_SECONDS else failures + 1
+            failures = 1 if answered else failures + 1
             self._change("down" if failures >= _DOWN_AFTER else "starting", reason)
             self._closing.wait(_pause(failures))
         self._change("stopped", "")
 
-    def _one_life(self) -> str:
-        """From the start of a worker to its end; returns why it ended."""
+    def _one_life(self) -> tuple[str, bool]:
+        """From the start of a worker to its end: why it ended, whether it had answered."""
         worker = None
         try:
             worker = self._launch()
             self._began(worker)
             facts = self._accepted(worker)
         except (SftaError, OSError) as error:
-            return self._failed(error, worker.end() if worker else "")
-        connection = Connection(worker.link)
+            return self._failed(error, worker.end() if worker else ""), False
+        keep = None if self._keeper is None else self._keeper.take
+        connection = Connection(worker.link, keep)
         self._up(worker, connection, facts)
         reason = self._watch(worker, connection)
         connection.close(reason)
         ending = worker.end()
         with self._changed:
             self._worker = self._connection = None
-        return f"{reason} ({ending})"
+        return f"{reason} ({ending})", connection.answered
 
     def _began(self, worker: Worker) -> None:
         with self._changed:
@@ -243,7 +251,10 @@ class Supervisor:
 
     def _watch(self, worker: Worker, connection: Connection) -> str:
         """Look after a worker until it is lost, or nobody needs it; returns why it was lost."""
-        while not connection.ended.wait(self.options.ping) and not self._closing.is_set():
+        # The first look comes at once: it shows that the worker answers.
+        pause = 0.0
+        while not connection.ended.wait(pause) and not self._closing.is_set():
+            pause = self.options.ping
             try:
                 connection.begin("ping").result(self.options.pong)
             except TimeoutError:
@@ -270,12 +281,7 @@ class Supervisor:
             self._changed.notify_all()
         level = logging.INFO if status in {"up", "stopped"} else logging.ERROR
         log.log(level, "the worker is %s%s", status, f": {reason}" if reason else "")
-        if self._on_change is not None:
-            try:
-                self._on_change(state)
-            except Exception:
-                # A fault of whoever is told must not end the watch.
-                log.exception("a status could not be handed on")
+        self._listener.tell(state)
 
 
 def _given_up(worker: Worker, connection: Connection, reason: str) -> str:
