@@ -4,6 +4,7 @@ Every noun has a file of its own (accounts, jobs, history), so that each can be 
 restored alone. A file says what it is and which version of its schema it holds.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import apsw
 
 from sfta_edge.errors import IntegrityError, SftaError
 
-_BUSY_MILLISECONDS = 5_000
+_BUSY_MILLISECONDS = 10_000
+_RETRY_SECONDS = 0.02
 Migrate = Callable[[apsw.Connection], None]
 
 
@@ -55,10 +57,24 @@ def open_database(
 def _set_up(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
     connection.transaction_mode = "IMMEDIATE"
-    connection.pragma("journal_mode", "wal")
+    _write_ahead(connection)
     connection.pragma("synchronous", "FULL")
     connection.pragma("foreign_keys", 1)
     connection.pragma("trusted_schema", 0)
+
+
+def _write_ahead(connection: apsw.Connection) -> None:
+    """Switch to the write-ahead log; SQLite itself does not wait for others that do the same."""
+    give_up = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _readable(error: apsw.Error, path: Path) -> SftaError:

@@ -107,7 +107,7 @@ class Device:
             contract = PromptContract.read(files.prompt)
             answerer = Answerer(RemoteEngine(supervisor), retriever, contract, settings)
             history = stack.enter_context(_history(data, options))
-            accounts = _accounts(stack, data, audit) if options.accounts else None
+            accounts = _accounts(stack, data, audit, history) if options.accounts else None
             rules = ChunkSizes.of(manifest.facts)
             library = stack.enter_context(Library(data, embedder, rules=rules))
             _watch_inbox(stack, library, options.inbox)
@@ -219,8 +219,11 @@ def _digest(bundle: Path, manifest: Manifest, path: Path) -> str:
     return next(entry.sha256 for entry in manifest.files if bundle / entry.path == path)
 
 
-def _accounts(stack: ExitStack, data: Path, audit: Audit) -> Accounts:
+def _accounts(stack: ExitStack, data: Path, audit: Audit, history: History) -> Accounts:
     def happened(kind: str, caller: Caller | None, facts: Mapping[str, Any]) -> None:
+        if kind == "user_removed":
+            # The name may be given to another person.
+            history.forget(Caller(str(facts["name"])))
         audit.append(kind, {"user": caller.name if caller else "", **facts})
 
     return stack.enter_context(Accounts(data, on_event=happened))

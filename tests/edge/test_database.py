@@ -170,19 +170,19 @@ def test_a_refused_file_is_not_kept_open(path):
 
 
 def test_many_may_make_the_same_file_at_once(path):
-    start, versions = threading.Barrier(6), []
+    start, versions = threading.Barrier(3), []
 
     def make():
         start.wait()
         with opened(path, FIRST, SECOND) as database:
             versions.extend(rows(database, "SELECT version FROM file"))
 
-    threads = [threading.Thread(target=make) for _ in range(6)]
+    threads = [threading.Thread(target=make) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert versions == [(2,)] * 6
+    assert versions == [(2,)] * 3
 
 
 def test_what_a_transaction_has_read_still_holds_when_it_writes(path):

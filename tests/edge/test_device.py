@@ -180,6 +180,17 @@ def test_without_the_models_process_answers_are_quoted_and_it_comes_back(admin, 
     assert "worker" in kinds
 
 
+def test_the_history_of_somebody_who_was_removed_is_not_the_next_ones(admin, device):
+    user = {"name": "cleo", "password": WORD, "role": "reader", "groups": []}
+    for expected in (1, 1):
+        assert admin.post("/v1/users", json=user).status_code == 201
+        client = device_app(device, ServeLimits()).test_client()
+        done = client.post("/v1/session", json={"name": "cleo", "password": WORD})
+        Person(client, done.json["csrf"]).post("/v1/ask", json={"question": OIL})
+        assert len(client.get("/v1/history").json["entries"]) == expected
+        assert admin.delete("/v1/users/cleo").status_code == 204
+
+
 def test_the_log_is_whole_after_all_this(admin):
     assert admin.post("/v1/audit/verify").json["intact"]
 

@@ -103,10 +103,12 @@ class Accounts:
             LockedOutError: too many wrong tokens.
             CrowdedError: too many passwords are being computed.
         """
+        self._setup_lockout.check("", address)
+        matched = self.setup.matches(token)
+        # Asked last: whoever comes second with the token has made no mistake.
         if not self.setup.is_open:
             raise SetupOverError("this device is set up already", hint="Log in.")
-        self._setup_lockout.check("", address)
-        if not self.setup.matches(token):
+        if not matched:
             self._setup_lockout.failed("", address)
             self.on_event("setup_failed", None, {"address": address})
             raise WrongPasswordError("this is not the token on the console")
