@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sfta_edge.caller import EVERYTHING
-from sfta_edge.errors import ConfigError, EngineDownError
+from sfta_edge.errors import ConfigError
 from sfta_edge.found import Box, Hit
-from sfta_edge.generation import Generation
+from sfta_edge.generation import EngineDownError, Generation
 from sfta_edge.prompt import PromptContract
 
 CONTRACT = PromptContract(

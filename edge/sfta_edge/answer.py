@@ -27,10 +27,10 @@ from sfta_edge.chunk_answers import (
     weigh_quotes,
 )
 from sfta_edge.citation import Span
-from sfta_edge.errors import ConfigError, EngineDownError, IntegrityError
+from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.extractive import extractive_answer, shares
 from sfta_edge.found import Box, Chunk, Hit
-from sfta_edge.generation import Limits, drain
+from sfta_edge.generation import EngineDownError, Limits, drain
 from sfta_edge.prompt import PromptContract
 from sfta_edge.reply import Answer, Citation, Outage
 from sfta_edge.settings import AnswerSettings

@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,9 +167,13 @@ def _copy(root: Path, manifest: Manifest, sink: Sink, adopt: Adopt) -> None:
         if adopt(entry):
             continue
         try:
-            handle = os.open(root / entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+            # Without O_NONBLOCK a pipe in the place of the file would be waited for without end.
+            handle = os.open(root / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise IntegrityError(f"missing: {entry.path} ({error.strerror})") from error
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise IntegrityError(f"not a regular file: {entry.path}")
         with os.fdopen(handle, "rb") as source:
             copy_entry(source, entry, sink(entry))
             if source.read(1):

@@ -59,7 +59,9 @@ def _record_changes(app: Flask, device: Device) -> None:
         caller = known_caller()
         if changes and caller is not None and response.status_code < HTTPStatus.BAD_REQUEST:
             added = request.method == "POST"
-            which = request.args.get("name", "") if added else request.path[len(_DOCUMENTS) + 1 :]
+            which = (
+                request.args.get("name", "") if added else request.path[len(_DOCUMENTS) + 1 :]
+            )
             kind = "document_added" if added else "document_removed"
             device.audit.append(kind, {"user": caller.name, "document": which})
         return response

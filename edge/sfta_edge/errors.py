@@ -35,10 +35,3 @@ class ToolError(SftaError):
     """An external program or service was started and failed."""
 
     exit_code = 5
-
-
-class EngineDownError(ToolError):
-    """What computes is not there now: the process of the model or the embedder is gone or new.
-
-    Nothing is wrong with the question. It can be asked again, or answered in a lesser way.
-    """

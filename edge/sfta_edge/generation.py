@@ -7,12 +7,19 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from sfta_edge.errors import ConfigError
+from sfta_edge.errors import ConfigError, ToolError
 
 FinishReason = Literal["stop", "length", "deadline", "cancelled"]
 Result = TypeVar("Result")
 Prompt = Sequence[int] | Sequence[Sequence[int]]
 """Token ids, or one list of token ids per segment."""
+
+
+class EngineDownError(ToolError):
+    """What computes is not there now: the process of the model or the embedder is gone or new.
+
+    Nothing is wrong with the question. It can be asked again, or answered in a lesser way.
+    """
 
 
 class ContextOverflowError(ConfigError):

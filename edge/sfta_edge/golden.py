@@ -72,7 +72,15 @@ class Golden:
                 )
                 for each in found["questions"]
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        # 1e999 is read as infinity, and what is nested deeply ends in RecursionError.
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise IntegrityError(f"{path.name} is not readable: {error}") from error
         return cls(questions)
 

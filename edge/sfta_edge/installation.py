@@ -6,7 +6,8 @@ Files that are on the device already are linked and not written again.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -68,9 +69,10 @@ def install(
             present = PresentFiles(root, root / "slots" / _INCOMING)
             preflight(found.manifest, root, present.lists)
             incoming = _write_incoming(found, present, key)
-            if trial is not None:
-                _try_out(trial, incoming)
-            _fill_spare_slot(incoming, root, installed, key)
+            with _gone_if_it_fails(incoming):
+                if trial is not None:
+                    trial(incoming)
+                _fill_spare_slot(incoming, root, installed, key)
             return installed
     except OSError as error:
         raise SftaError(
@@ -136,10 +138,11 @@ def _write_incoming(found: Opened, present: PresentFiles, key: Ed25519PublicKey)
     return incoming
 
 
-def _try_out(trial: Callable[[Path], object], incoming: Path) -> None:
-    """What fails goes away before the slot that a rollback needs is touched."""
+@contextmanager
+def _gone_if_it_fails(incoming: Path) -> Iterator[None]:
+    """What fails its trial, or finds the disk full, does not stay and take the room of others."""
     try:
-        trial(incoming)
+        yield
     except BaseException:
         shutil.rmtree(incoming, ignore_errors=True)
         raise

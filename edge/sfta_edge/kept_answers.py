@@ -5,9 +5,12 @@ settings, what the person could see. So it can be asked again under the same con
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
+
+import apsw
 
 from sfta_edge.answer import Answerer
 from sfta_edge.api.asked import Asked
@@ -19,6 +22,8 @@ from sfta_edge.manifest import canonical_json
 from sfta_edge.reply import Answer
 from sfta_edge.retriever import Retriever
 from sfta_edge.settings import AnswerSettings
+
+log = logging.getLogger("sfta_edge")
 
 
 class AnswerKeeper:
@@ -40,7 +45,12 @@ class AnswerKeeper:
         facts = answer.to_json(self._bundle)
         told = {**facts, "question": asked.question}
         self._audit.append(ANSWER, answered(told, self._conditions(asked), _chunks(answer)))
-        identity = self._history.add(asked.caller, asked.question, facts)
+        try:
+            identity = self._history.add(asked.caller, asked.question, facts)
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError) as error:
+            # Whoever asks is answered, also while nothing can be remembered.
+            log.warning("an answer is not in the history: %s", error)
+            return replace(answer, degraded=tuple(sorted({*answer.degraded, "disk"})))
         return answer if identity is None else replace(answer, id=str(identity))
 
     def state(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sfta_edge.cores import physical_cores
 from sfta_edge.engine import Engine
+from sfta_edge.model import Model
 from sfta_edge.speed import Speed
 
 _ROOT = Path("/")
@@ -58,10 +59,14 @@ def profile_text(speed: Speed, engine: Engine, *, root: Path = _ROOT) -> str:
 
 def multiplied_weights(engine: Engine) -> tuple[int, int]:
     """Weights that a token of a prompt is multiplied with, and those that a new token is."""
-    native, handle = engine.model.native, engine.model.handle
-    table = engine.model.token_count * engine.model.dimension
-    every = int(native.llama_model_n_params(handle))
-    if _has_own_output(engine.model.path):
+    return weights_multiplied(engine.model)
+
+
+def weights_multiplied(model: Model) -> tuple[int, int]:
+    """As `multiplied_weights`, of a model that nothing computes with."""
+    table = model.token_count * model.dimension
+    every = int(model.native.llama_model_n_params(model.handle))
+    if _has_own_output(model.path):
         return every - 2 * table, every - table
     return every - table, every
 

@@ -100,8 +100,9 @@ def try_bundle(root: Path, folder: Path) -> Measured:
 def _remembered(root: Path, manifest: str) -> Measured | None:
     """What a bundle measured when it was installed; None if nobody looked."""
     try:
-        return Measured(**json.loads((root / _FOLDER / f"{manifest}.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
+        kept = json.loads((root / _FOLDER / f"{manifest}.json").read_bytes())
+        return Measured(float(kept["seconds"]), int(kept["peak_bytes"]))
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError):
         return None
 
 

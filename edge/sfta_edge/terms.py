@@ -168,7 +168,7 @@ def _clauses(text: str) -> Iterator[Clause]:
     yield from _clause(words, negated, strictly)
 
 
-def _clause(words: set[str], negated: bool, strictly: bool) -> Iterator[Clause]:  # noqa: FBT001
+def _clause(words: set[str], negated: bool, strictly: bool) -> Iterator[Clause]:  # noqa: FBT001 two flags that are always given
     if words or negated:
         yield Clause(frozenset(words), negated, strictly)
 

@@ -5,8 +5,8 @@ import pytest
 from asked_passages import CONTRACT, FILTER, NOISE, OIL, PassageSearcher, ToldEngine
 from sfta_edge.answer import Answerer
 from sfta_edge.caller import View
-from sfta_edge.errors import ConfigError, EngineDownError, IntegrityError
-from sfta_edge.generation import ContextOverflowError, drain
+from sfta_edge.errors import ConfigError, IntegrityError
+from sfta_edge.generation import ContextOverflowError, EngineDownError, drain
 from sfta_edge.retriever import Retriever
 from sfta_edge.settings import AnswerSettings, Weights
 

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 import sfta_edge
 from sfta_edge.errors import (
     ConfigError,
-    EngineDownError,
     IntegrityError,
     MissingDependencyError,
     SftaError,
     ToolError,
 )
 from sfta_edge.gate import BusyError
-from sfta_edge.generation import ContextOverflowError
+from sfta_edge.generation import ContextOverflowError, EngineDownError
 from sfta_edge.guard import (
     _STATUS,
     json_body,

@@ -14,7 +14,6 @@ from sfta_edge.batching.turns import BusyError
 from sfta_edge.embedder import EmbedderIdentity
 from sfta_edge.errors import (
     ConfigError,
-    EngineDownError,
     IntegrityError,
     MissingDependencyError,
     SftaError,
@@ -22,6 +21,7 @@ from sfta_edge.errors import (
 )
 from sfta_edge.generation import (
     ContextOverflowError,
+    EngineDownError,
     Generation,
     Limits,
     Scored,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine_prompts import STORY, chat
-from sfta_edge.errors import ConfigError, EngineDownError, IntegrityError, SftaError
-from sfta_edge.generation import Limits, drain
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.generation import EngineDownError, Limits, drain
 from sfta_edge.worker import child as child_module
 from sfta_edge.worker.child import Child
 from sfta_edge.worker.failures import WorkerLostError

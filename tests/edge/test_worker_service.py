@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from sfta_edge.batching.waiting import EngineStoppedError
-from sfta_edge.errors import ConfigError, EngineDownError, IntegrityError, SftaError
-from sfta_edge.generation import Generation, Limits
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
+from sfta_edge.generation import EngineDownError, Generation, Limits
 from sfta_edge.worker import forms, service
 from sfta_edge.worker.connection import Connection
 from sfta_edge.worker.failures import WorkerFaultError

@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import BadRequest, NotFound, ServiceUnavailable
 
 from sfta_edge.api.calls import require
-from sfta_edge.api.paging import page_of
+from sfta_edge.api.paging import NUMBERED, page_of
 from sfta_edge.audit.log import Audit, UnknownRecordError
 from sfta_edge.audit.replay import Replayer
 from sfta_edge.guard import json_body
@@ -25,7 +25,7 @@ def add_audit(app: Flask, audit: Audit, replayer: Callable[[], Replayer | None])
     app.add_url_rule("/v1/audit", "audit", service.records)
     app.add_url_rule("/v1/audit/verify", "audit_verify", service.verify, methods=["POST"])
     app.add_url_rule("/v1/audit/export", "audit_export", service.export)
-    one = "/v1/audit/<int:identity>"
+    one = f"/v1/audit/{NUMBERED}"
     app.add_url_rule(f"{one}/redact", "audit_redact", service.redact, methods=["POST"])
     app.add_url_rule(f"{one}/replay", "audit_replay", service.replay, methods=["POST"])
 

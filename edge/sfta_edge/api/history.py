@@ -6,7 +6,7 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import NotFound
 
 from sfta_edge.api.calls import current_caller
-from sfta_edge.api.paging import page_of
+from sfta_edge.api.paging import NUMBERED, page_of
 from sfta_edge.caller import Caller
 from sfta_edge.history import History
 
@@ -19,7 +19,7 @@ def add_history(app: Flask, history: History, may_read: MayRead) -> None:
     service = _Service(history, may_read)
     app.add_url_rule("/v1/history", "history", service.entries)
     app.add_url_rule("/v1/history", "history_delete", service.delete_all, methods=["DELETE"])
-    one = "/v1/history/<int:identity>"
+    one = f"/v1/history/{NUMBERED}"
     app.add_url_rule(one, "history_delete_one", service.delete, methods=["DELETE"])
 
 

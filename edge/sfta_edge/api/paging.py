@@ -1,8 +1,10 @@
-"""Which part of a long list a request asks for."""
+"""Which part of a long list a request asks for, and which of its entries."""
 
 from flask import request
 from werkzeug.exceptions import BadRequest
 
+NUMBERED = f"<int(max={(1 << 63) - 1}):identity>"
+"""Part of a URL rule: the number of an entry. No database holds a larger one."""
 _MOST_AT_ONCE = 200
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from sfta_edge.batching.memory import Piece
 from sfta_edge.batching.tasks import Failed, Task
 from sfta_edge.batching.turns import TurnQueue
-from sfta_edge.errors import EngineDownError, SftaError
+from sfta_edge.errors import SftaError
+from sfta_edge.generation import EngineDownError
 
 _MOST_EXPECTED = 256
 

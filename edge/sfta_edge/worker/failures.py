@@ -13,13 +13,12 @@ from typing import Any
 from sfta_edge.batching.turns import BusyError
 from sfta_edge.errors import (
     ConfigError,
-    EngineDownError,
     IntegrityError,
     MissingDependencyError,
     SftaError,
     ToolError,
 )
-from sfta_edge.generation import ContextOverflowError
+from sfta_edge.generation import ContextOverflowError, EngineDownError
 
 _LONGEST = 2000  # characters of a text from the other process
 

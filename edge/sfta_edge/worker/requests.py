@@ -5,8 +5,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
-from sfta_edge.errors import EngineDownError
-from sfta_edge.generation import Limits
+from sfta_edge.generation import EngineDownError, Limits
 from sfta_edge.worker import forms
 from sfta_edge.worker.failures import FrameError, WorkerDownError
 from sfta_edge.worker.frames import Frame

@@ -19,8 +19,8 @@ from typing import Any
 
 from sfta_edge.batching.following import OnPlace
 from sfta_edge.batching.waiting import EngineStoppedError
-from sfta_edge.errors import EngineDownError, SftaError
-from sfta_edge.generation import Limits
+from sfta_edge.errors import SftaError
+from sfta_edge.generation import EngineDownError, Limits
 from sfta_edge.worker import forms
 from sfta_edge.worker.failures import FrameError, facts_of
 from sfta_edge.worker.frames import Frame, read_frame, write_frame

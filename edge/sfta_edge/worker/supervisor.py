@@ -88,7 +88,7 @@ class Supervisor:
         on_change: Callable[[WorkerState], None] | None = None,
     ) -> Self:
         """Over child processes; `memory_bytes` caps the address space of one."""
-        launch = lambda: Child(files, memory_bytes=memory_bytes)  # noqa: E731
+        launch = lambda: Child(files, memory_bytes=memory_bytes)  # noqa: E731 shorter than a function for one call
         keeper = None if files.cache is None else StateKeeper(files.cache)
         return cls(launch, options, on_change=on_change, keeper=keeper)
 
