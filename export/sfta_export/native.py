@@ -39,19 +39,21 @@ CMAKE_OPTIONS = (
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_CURL=OFF",
 )
-_NOT_FOR_THE_SERVER = (
+_NOT_FOR_PROGRAMS = (
     "-DGGML_CPU_ALL_VARIANTS=ON",
     "-DLLAMA_BUILD_COMMON=OFF",
     "-DLLAMA_BUILD_TOOLS=OFF",
     "-DLLAMA_BUILD_SERVER=OFF",
 )
-_SERVER = "llama-server"
-_SERVER_MINUTES = 5
+SERVER, BENCH = "llama-server", "llama-bench"
+PROGRAMS = (SERVER, BENCH)
+"""llama.cpp's own programs that ours is tried with and held against."""
+_PROGRAM_MINUTES = 10
 SHARED = ("libggml.so", "libggml-base.so", "libllama.so")
-"""Libraries that the server has in common with the runtime."""
-SERVER_OPTIONS = (
-    *(option for option in CMAKE_OPTIONS if option not in _NOT_FOR_THE_SERVER),
-    # It loads the CPU code of the runtime's wheel, which is what is tested with it.
+"""Libraries that the programs have in common with the runtime."""
+PROGRAM_OPTIONS = (
+    *(option for option in CMAKE_OPTIONS if option not in _NOT_FOR_PROGRAMS),
+    # They load the CPU code of the runtime's wheel, which is what is tested with them.
     "-DGGML_CPU=OFF",
     "-DCMAKE_EXE_LINKER_FLAGS=-Wl,-s",
     "-DLLAMA_BUILD_COMMON=ON",
@@ -94,22 +96,25 @@ def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
     return libraries
 
 
-def build_server(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
-    """Build llama.cpp's server of the same tree; return it and the libraries of its own.
+def build_programs(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
+    """Build llama.cpp's programs of the same tree; return them and the libraries of their own.
 
-    It computes with the libraries of `build`, which have to lie beside it.
+    They compute with the libraries of `build`, which have to lie beside them.
 
     Raises:
         ToolError: CMake or the compiler failed; carries the end of the log.
     """
     log.info(
-        "building llama.cpp's server; once, about %s minutes on two cores", _SERVER_MINUTES
+        "building %s; once, about %s minutes on two cores",
+        " and ".join(PROGRAMS),
+        _PROGRAM_MINUTES,
     )
-    _compile(source, folder, SERVER_OPTIONS, _SERVER, log_file=log_file)
+    _compile(source, folder, PROGRAM_OPTIONS, *PROGRAMS, log_file=log_file)
     made = sorted((folder / "bin").iterdir())
     own = [path for path in made if path.name not in SHARED]
-    if _SERVER not in {path.name for path in own}:
-        raise ToolError(f"the build made no {_SERVER} in {folder}", hint=f"See {log_file}.")
+    for program in PROGRAMS:
+        if program not in {path.name for path in own}:
+            raise ToolError(f"the build made no {program} in {folder}", hint=f"See {log_file}.")
     return own
 
 

@@ -1,7 +1,8 @@
-"""llama.cpp's own server, built from the pinned source: what handed-over folders are tried with.
+"""llama.cpp's own server and benchmark, built from the pinned source.
 
-Optional: nothing of SFTA needs it to work. It lies beside the tools in a folder of its own, with
-the runtime's libraries, so that it computes with the code that goes to devices.
+The server is what handed-over folders are tried with, and both are what our engine is held
+against. Optional: nothing of SFTA needs them to work. They lie beside the tools in a folder of
+their own, with the runtime's libraries, so that they compute with the code that goes to devices.
 
     python -m sfta_export.toolchain --server
 """
@@ -17,34 +18,39 @@ from sfta_export import mending, native, sdist, toolchain
 from sfta_export.content import finished_folder
 from sfta_export.toolchain import DEFAULT_CACHE, Tools
 
-PROGRAM = "llama-server"
 _LIBRARIES = "llama_cpp/lib/"
 
 
 def server_folder(cache: Path = DEFAULT_CACHE) -> Path:
-    """Where the server that belongs to the tools is or will be."""
+    """Where the programs that belong to the tools are or will be."""
     tools = toolchain.tools_folder(cache)
-    digest = hashlib.sha256(canonical_json(list(native.SERVER_OPTIONS))).hexdigest()
+    recipe = [native.PROGRAMS, native.PROGRAM_OPTIONS]
+    digest = hashlib.sha256(canonical_json(recipe)).hexdigest()
     return tools.with_name(f"{tools.name}-server-{digest[:8]}")
 
 
 def find_server(cache: Path = DEFAULT_CACHE) -> Path:
-    """The program, if it was built.
+    """llama-server, if it was built; else `MissingDependencyError`."""
+    return _find(native.SERVER, cache)
 
-    Raises:
-        MissingDependencyError: it was not.
-    """
-    program = server_folder(cache) / PROGRAM
+
+def find_bench(cache: Path = DEFAULT_CACHE) -> Path:
+    """llama-bench, if it was built; else `MissingDependencyError`."""
+    return _find(native.BENCH, cache)
+
+
+def _find(name: str, cache: Path) -> Path:
+    program = server_folder(cache) / name
     if not program.is_file():
         raise MissingDependencyError(
-            f"{PROGRAM} is not in {program.parent}",
+            f"{name} is not in {program.parent}",
             hint="Build it: python -m sfta_export.toolchain --server; once, some minutes.",
         )
     return program
 
 
 def ensure_server(cache: Path = DEFAULT_CACHE, *, archive: Path | None = None) -> Path:
-    """Build the server if it is missing, and the tools before it; return the program.
+    """Build what is missing, the tools before it; return llama-server, llama-bench beside it.
 
     Raises:
         MissingDependencyError, IntegrityError, ToolError: as `toolchain.ensure_tools`.
@@ -55,7 +61,7 @@ def ensure_server(cache: Path = DEFAULT_CACHE, *, archive: Path | None = None) -
         if not folder.is_dir():
             native.check_programs()
             _build(folder, tools, archive)
-    return folder / PROGRAM
+    return folder / native.SERVER
 
 
 def _build(folder: Path, tools: Tools, archive: Path | None) -> None:
@@ -65,7 +71,7 @@ def _build(folder: Path, tools: Tools, archive: Path | None) -> None:
     source = sdist.unpack(sdist.fetch(pinned, work, archive), work / "source")
     llama = source / "vendor" / "llama.cpp"
     mending.mend(llama)
-    made = native.build_server(llama, work / "build", log_file=work / "build.log")
+    made = native.build_programs(llama, work / "build", log_file=work / "build.log")
     with finished_folder(folder) as scratch:
         for path in made:
             shutil.copy2(path, scratch / path.name)

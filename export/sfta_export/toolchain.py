@@ -189,7 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--wheels", action="store_true", help="print the wheel's folder, for pip --find-links"
     )
     parser.add_argument(
-        "--server", action="store_true", help="build llama.cpp's server as well; print its path"
+        "--server",
+        action="store_true",
+        help="build llama.cpp's server and benchmark as well; print the server's path",
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -206,7 +206,9 @@ def test_every_route_is_described_and_every_description_is_a_route(device):
     from sfta_edge.api.routes import ROUTES
 
     app = device_app(device, ServeLimits())
-    files = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page ")}
+    files = {
+        rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page ")
+    }
     served = {
         (method, re.sub(r"<[^<>]+>", "{}", rule.rule))
         for rule in app.url_map.iter_rules()

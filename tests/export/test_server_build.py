@@ -1,4 +1,4 @@
-"""The optional server is built beside the tools, from the same source, and changes nothing of them.
+"""The optional programs are built beside the tools, from the same source, and change nothing there.
 
 A tiny CMake project in the form of the real source archive stands in for minutes of compiling.
 """
@@ -15,7 +15,7 @@ from sfta_export import native, server, toolchain
 from sfta_export.mending import CHANGES
 from sfta_export.sdist import Pin
 
-# As in the real tree, the program needs the libraries that the runtime's wheel holds.
+# As in the real tree, the programs need the libraries that the runtime's wheel holds.
 CMAKE = """
 cmake_minimum_required(VERSION 3.16)
 project(tiny C)
@@ -30,9 +30,11 @@ foreach(name llama ggml ggml-base ggml-cpu-x64 llama-common)
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endforeach()
 if(LLAMA_BUILD_SERVER)
-  add_executable(llama-server main.c)
-  target_link_libraries(llama-server llama llama-common)
-  set_target_properties(llama-server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  foreach(name llama-server llama-bench llama-other)
+    add_executable(${name} main.c)
+    target_link_libraries(${name} llama llama-common)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  endforeach()
 endif()
 """
 FILES = {
@@ -70,13 +72,17 @@ def archive(tmp_path, monkeypatch):
     return write
 
 
-def test_the_server_is_built_with_the_libraries_of_the_runtime_beside_it(archive, tmp_path):
+def test_both_programs_are_built_with_the_libraries_of_the_runtime_beside_them(
+    archive, tmp_path
+):
     program = server.ensure_server(tmp_path / "cache", archive=archive())
+    bench = server.find_bench(tmp_path / "cache")
     assert sorted(path.name for path in program.parent.iterdir()) == [
         *("libggml-base.so", "libggml-cpu-x64.so", "libggml.so", "libllama-common.so"),
-        *("libllama.so", "llama-server"),
+        *("libllama.so", "llama-bench", "llama-server"),
     ]
-    assert subprocess.run([str(program)], check=False).returncode == 0
+    for made in (program, bench):
+        assert subprocess.run([str(made)], check=False).returncode == 0
     assert server.find_server(tmp_path / "cache") == program
 
 
@@ -101,14 +107,17 @@ def test_no_scratch_is_left(archive, tmp_path):
 def test_it_is_built_once(archive, tmp_path, monkeypatch):
     source, cache = archive(), tmp_path / "cache"
     server.ensure_server(cache, archive=source)
-    monkeypatch.setattr(native, "build_server", lambda *_, **__: pytest.fail("built again"))
+    monkeypatch.setattr(native, "build_programs", lambda *_, **__: pytest.fail("built again"))
     server.ensure_server(cache, archive=source)
 
 
-def test_a_server_that_was_not_built_is_asked_for_by_name(archive, tmp_path):
+@pytest.mark.parametrize("find", [server.find_server, server.find_bench])
+def test_a_program_that_was_not_built_is_asked_for_by_name(archive, tmp_path, find):
     archive()
-    with pytest.raises(MissingDependencyError) as caught:
-        server.find_server(tmp_path)
+    with pytest.raises(
+        MissingDependencyError, match=r"llama-(server|bench) is not in"
+    ) as caught:
+        find(tmp_path)
     assert "--server" in caught.value.hint
 
 
@@ -121,11 +130,24 @@ def test_a_failed_build_is_not_taken_for_a_finished_one(archive, tmp_path):
     assert toolchain.find_tools(tmp_path / "cache")
 
 
-def test_a_tree_that_makes_no_server_is_an_error(archive, tmp_path):
-    other = CMAKE.replace("llama-server", "llama-other") + "add_custom_target(llama-server)\n"
+@pytest.mark.parametrize("missing", native.PROGRAMS)
+def test_a_tree_that_does_not_make_a_program_is_an_error(archive, tmp_path, missing):
+    other = CMAKE.replace(f" {missing}", "") + f"add_custom_target({missing})\n"
     source = archive(**{"vendor/llama.cpp/CMakeLists.txt": other})
-    with pytest.raises(ToolError, match="no llama-server"):
+    with pytest.raises(ToolError, match=f"no {missing}"):
         server.ensure_server(tmp_path / "cache", archive=source)
+
+
+def test_programs_that_nobody_asked_for_are_not_built(archive, tmp_path):
+    program = server.ensure_server(tmp_path / "cache", archive=archive())
+    assert not program.with_name("llama-other").exists()
+
+
+def test_another_choice_of_programs_is_another_folder(archive, tmp_path, monkeypatch):
+    archive()
+    before = server.server_folder(tmp_path)
+    monkeypatch.setattr(native, "PROGRAMS", ("llama-server",))
+    assert server.server_folder(tmp_path) != before
 
 
 def test_the_command_prints_the_program(archive, tmp_path, capsys):
@@ -134,9 +156,9 @@ def test_the_command_prints_the_program(archive, tmp_path, capsys):
     assert capsys.readouterr().out == f"{server.find_server(tmp_path / 'cache')}\n"
 
 
-def test_the_server_is_built_for_every_processor_and_downloads_nothing():
-    options = dict(option[2:].split("=", 1) for option in native.SERVER_OPTIONS)
-    assert len(options) == len(native.SERVER_OPTIONS)
+def test_the_programs_are_built_for_every_processor_and_download_nothing():
+    options = dict(option[2:].split("=", 1) for option in native.PROGRAM_OPTIONS)
+    assert len(options) == len(native.PROGRAM_OPTIONS)
     assert (options["GGML_NATIVE"], options["GGML_CPU"]) == ("OFF", "OFF")
     for name in ("LLAMA_BUILD_UI", "LLAMA_USE_PREBUILT_UI", "LLAMA_OPENSSL"):
         assert options[name] == "OFF"

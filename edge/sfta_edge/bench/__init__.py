@@ -1,0 +1,1 @@
+"""How fast an installed bundle is on this device, and how fast it could be at most."""
