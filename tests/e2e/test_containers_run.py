@@ -183,7 +183,7 @@ def inside(name, program, *arguments):
 
 
 def test_the_image_holds_no_installer_and_its_bill_of_materials(image):
-    look = "ls /opt/sfta/bin; cat /usr/share/sfta/sbom.json; id -u"
+    look = "ls /opt/sfta/bin; cat /usr/share/sfta/sbom.json; echo; id -u"
     options = ["--rm", *LIMITS, "--network=none", "--entrypoint=sh"]
     found = podman("run", *options, image, "-c", look).stdout.splitlines()
     assert not [line for line in found if line.startswith("pip")]

@@ -113,7 +113,10 @@ def test_a_step_that_is_killed_leaves_the_file_as_it_was(path):
             lambda path: open_database(path, "jobs", ("CREATE TABLE x (y)",)).close(),
             "holds jobs",
         ),
-        (lambda path: open_database(path, "notes", (FIRST, SECOND)).close(), "newer version"),
+        (
+            lambda path: open_database(path, "notes", (FIRST, SECOND, "SELECT 1")).close(),
+            "newer version",
+        ),
         (lambda path: _foreign(path, "CREATE TABLE users (name)"), "of another program"),
         (lambda path: _foreign(path, "CREATE TABLE file (kind, version)"), "holds nothing"),
     ],
@@ -125,6 +128,16 @@ def test_what_is_not_this_file_is_refused_and_left_alone(path, spoil, reason):
     with pytest.raises(IntegrityError, match=reason):
         open_database(path, "notes", (FIRST,))
     assert _logical(before) == _logical(path.read_bytes())
+
+
+def test_the_program_before_goes_on_with_what_the_next_one_has_written(path):
+    """After a rollback: a migration only adds, and is not done twice afterwards."""
+    with opened(path, FIRST, SECOND) as database:
+        before = rows(database, "SELECT sql FROM sqlite_schema ORDER BY name")
+    with opened(path, FIRST) as database:
+        assert rows(database, "SELECT version FROM file") == [(2,)]
+    with opened(path, FIRST, SECOND) as database:
+        assert rows(database, "SELECT sql FROM sqlite_schema ORDER BY name") == before
 
 
 def _foreign(path, sql):

@@ -12,6 +12,7 @@ import pytest
 from sfta_edge import history
 from sfta_edge.accounts.clock import DeviceClock
 from sfta_edge.accounts.store import Store
+from sfta_edge.caller import NOBODY
 from sfta_edge.database import open_database, rows
 from sfta_edge.device import Device, DeviceOptions
 from sfta_edge.errors import IntegrityError
@@ -80,11 +81,11 @@ def test_killed_at_any_point_a_file_is_of_the_old_version_or_of_the_new(tmp_path
     assert seen <= {1, len(STEPS)}
 
 
-def raise_version(path):
+def raise_version(path, by):
     """As if the program of a later version had been here."""
     with closing(apsw.Connection(str(path))) as database:
         database.execute("ALTER TABLE file ADD COLUMN later TEXT")
-        database.execute("UPDATE file SET version = version + 1")
+        database.execute("UPDATE file SET version = version + ?", (by,))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_an_old_program_says_that_a_file_is_newer_and_leaves_it_alone(
     tmp_path, name, kind, opens
 ):
     opens(tmp_path).close()
-    raise_version(tmp_path / name)
+    raise_version(tmp_path / name, 2)
     before = (tmp_path / name).read_bytes()
     with pytest.raises(IntegrityError, match="newer version") as refused:
         opens(tmp_path)
@@ -108,19 +109,15 @@ def test_an_old_program_says_that_a_file_is_newer_and_leaves_it_alone(
     assert kind in {"history", "accounts", "jobs"}
 
 
-def test_a_device_that_went_back_to_an_old_program_loses_nothing(small_bundle, tmp_path):
-    """It ends with a sentence that says what to do; the newer bundle finds all as it was."""
+def test_a_device_that_went_back_to_the_bundle_before_goes_on(small_bundle, tmp_path):
+    """The newer program has added to a file; the one before answers, and the newer one again."""
     data = tmp_path / "data"
     options = DeviceOptions(threads=1, accounts=False)
     with Device.open(small_bundle, data, options):
         pass
-    raise_version(data / "history.sqlite")
-    with pytest.raises(
-        IntegrityError, match=r"history\.sqlite was written by a newer"
-    ) as refused:
-        Device.open(small_bundle, data, options)
-    assert "newer bundle" in refused.value.hint
-    with closing(
-        open_database(data / "history.sqlite", history.KIND, (*history.MIGRATIONS, "SELECT 1;"))
-    ) as database:
-        assert rows(database, "SELECT count(*) FROM entries") == [(0,)]
+    raise_version(data / "history.sqlite", 1)
+    with Device.open(small_bundle, data, options) as device:
+        device.history.add(NOBODY, "What is kept?", {"citations": []})
+    newer = (*history.MIGRATIONS, "SELECT 1;")
+    with closing(open_database(data / "history.sqlite", history.KIND, newer)) as database:
+        assert rows(database, "SELECT count(*) FROM entries") == [(1,)]
