@@ -64,6 +64,8 @@ def our_worker(model: Path, options: argparse.Namespace) -> Iterator[StreamingEn
     )
     with Supervisor.of_files(files, WatchOptions(start=_START_SECONDS, longest=3600)) as worker:
         yield RemoteEngine(worker)
+        if worker.state.restarts:
+            raise RuntimeError("our worker was replaced while it was measured: measure again")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfta.core.columns import read_columns
@@ -171,6 +171,7 @@ CELL = st.text(
 )
 
 
+@example([(" ", " ")])
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6))
 def test_whatever_a_spreadsheet_writes_is_read_back(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("any") / "asked.csv"

@@ -158,6 +158,7 @@ class _Written:
         self.text, self.tokens = "", list[int]()
         self.reason: FinishReason | None = None
         self.scores: dict[int, float] = {}
+        self._silent = False  # the last token brought no text
         self.began = time.monotonic()
         self.first: float | None = None
 
@@ -168,11 +169,15 @@ class _Written:
         self.first = self.first or time.monotonic()
         text: str = event["content"]
         self.text += text
-        self.tokens += _ids({"tokens": event.get("tokens") or []})
+        ids = _ids({"tokens": event.get("tokens") or []})
+        self.tokens += ids
+        self._silent = (self._silent or bool(ids)) and not text
         if event.get("stop"):
             self.reason = _REASONS.get(str(event.get("stop_type")))
             if self.reason is None:
                 raise ToolError("llama-server ended an answer without saying why")
+            if self._silent and event.get("stop_type") == "eos":
+                self.tokens.pop()  # the token that ended it, which no generation holds
             cached = event.get("tokens_cached")
             self.reused = min(cached, self.prompt_tokens) if isinstance(cached, int) else 0
         return text

@@ -82,9 +82,10 @@ def read_benchmark(path: Path, wanted: Wanted, decode: Decode) -> Benchmark:
     named = corpus.Corpus()
     if known == CORPUS and (where := wanted.corpus or (path if folder else None)):
         named = corpus.read_corpus(where)
-    reader = _reader(first, wanted, named, made)
-    if not made.notes.problems:
-        _take(entries, reader, wanted, made)
+    if first is not None or known != TABLE:  # of an empty table not even the columns are known
+        reader = _reader(first, wanted, named, made)
+        if not made.notes.problems:
+            _take(entries, reader, wanted, made)
     if wanted.documents:
         made.documents |= {p.file: p for p in named.passages.values()}
     if not made.notes.problems and not made.lines:
