@@ -35,6 +35,7 @@ from sfta_export import toolchain
 RUNTIME = "llama-cpp-python"
 REQUIREMENTS = "requirements.txt"
 _EDGE = "sfta-edge"
+_LONGEST_NAME = 100  # of a file in a ustar archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def identity(pythons: Sequence[str], cache: Path) -> dict[str, Any]:
         "pythons": list(pythons),
         "machine": platform.machine(),
         "libc": platform.libc_ver()[0],
+        "longest_name": _LONGEST_NAME,
     }
 
 
@@ -192,13 +194,26 @@ def _fill(folder: Path, facts: dict[str, Any], runtime: Path, download: Download
                 ]
             )
         for path in sorted(found.glob("*.whl")):
-            if not (ready / path.name).exists():
-                path.rename(ready / path.name)
+            if not (ready / archivable(path.name)).exists():
+                path.rename(ready / archivable(path.name))
         wheels = [Wheel.read(path) for path in sorted(ready.glob("*.whl"))]
         _require_complete(wheels, facts["pins"])
         write_durably(ready / REQUIREMENTS, requirements(wheels))
         ready.rename(folder)
     sync_folder(folder.parent)
+
+
+def archivable(name: str) -> str:
+    """The name of a wheel as a bundle's archive can hold it: at most 100 characters.
+
+    Of several platform tags the one with the oldest C library is kept. The wheel itself says all of
+    them, and its hash stays.
+    """
+    if len(name) <= _LONGEST_NAME:
+        return name
+    *parts, platforms = name.removesuffix(".whl").split("-")
+    oldest = min(platforms.split("."), key=lambda tag: (_glibc_of(tag) or (99,), tag))
+    return f"{'-'.join([*parts, oldest])}.whl"
 
 
 def _require_complete(wheels: Iterable[Wheel], pinned: Iterable[str]) -> None:

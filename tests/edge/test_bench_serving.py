@@ -1,12 +1,15 @@
 """The benchmarks of many callers and of memory: how callers ask, and what is said of it."""
 
+import itertools
 import os
 import runpy
 import signal
 import subprocess
 import sys
 import threading
+import time
 from argparse import Namespace
+from collections import defaultdict
 from itertools import islice
 from pathlib import Path
 
@@ -146,11 +149,50 @@ def test_a_benchmark_says_what_it_does(name):
 
 
 def test_a_row_compares_medians():
-    ours = {"1 askers tok/s": [30.0, 10.0, 20.0], "first token cold ms": [50.0]}
-    theirs = {"1 askers tok/s": [10.0, 5.0, 40.0], "first token cold ms": [100.0]}
+    ours = {"1 askers, tok/s": [30.0, 10.0, 20.0], "first token cold, ms": [50.0]}
+    theirs = {"1 askers, tok/s": [10.0, 5.0, 40.0], "first token cold, ms": [100.0]}
     speed, first = SERVING["rows"]({"ours": ours, "llama.cpp": theirs})
     assert (speed["ours"], speed["llama.cpp"], speed["ratio"]) == (20.0, 10.0, 2.0)
     assert (speed["better"], first["better"], first["ratio"]) == ("higher", "lower", 0.5)
+
+
+def test_short_turns_of_writing_count_by_their_best():
+    name = "writing alone, tok/s"
+    (row,) = SERVING["rows"](
+        {"ours": {name: [1.0, 2.0, 8.0]}, "llama.cpp": {name: [4.0, 3.0, 4.0]}}
+    )
+    assert (row["ours"], row["ratio"], row["better"]) == (8.0, 2.0, "higher")
+
+
+def test_the_time_that_a_process_computes_is_read_from_the_system():
+    arm = SERVING["Arm"](Counting(), os.getpid())
+    before, began = arm.computed, time.process_time()
+    while time.process_time() - began < 0.1:
+        pass
+    assert 0.0 < arm.computed - before <= time.process_time() - began + 0.05
+
+
+def test_every_figure_of_an_arm_is_noted():
+    found = defaultdict(list)
+    arm = SERVING["Arm"](Counting(), os.getpid())
+    # So short a time is not seen by a clock that ticks a hundred times a second.
+    busy = type(
+        "Busy", (), {"engine": arm.engine, "computed": property(lambda _: next(ticks))}
+    )()
+    ticks = itertools.count()
+    options = Namespace(askers=[1, 4], questions=4, tokens=3)
+    for part in SERVING["_parts"](options).values():
+        part(busy, found, "round 0")
+    assert {name for name in found if name.startswith("4 askers")} == {
+        "4 askers, tok per second of computing",
+        "4 askers, tok/s",
+        "4 askers, p50 s",
+        "4 askers, p95 s",
+    }
+    assert found["1 askers, tok per second of computing"] == [2 * 3.0]
+    assert {"first token cold, ms", "first token restored, ms"} < set(found)
+    assert {"one question beside ten, s", "last of the ten, s"} < set(found)
+    assert 0.25 <= found["Jain index of 4 callers"][0] <= 1.0
 
 
 def test_a_server_of_llama_cpp_that_does_not_start_is_told_of_and_leaves_no_process(tmp_path):

@@ -231,3 +231,25 @@ def test_pip_s_own_words_are_the_error():
 def test_the_oldest_c_library_is_read_from_the_names(tmp_path, names, expected):
     wheels = tuple(Wheel(tmp_path / name, "a", "1", "", "MIT") for name in names)
     assert wheelhouse.Wheelhouse(tmp_path, wheels).glibc == expected
+
+
+LONG = "charset_normalizer-3.5.2-cp311-cp311"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("click-8.2-py3-none-any.whl", "click-8.2-py3-none-any.whl"),
+        (
+            f"{LONG}-manylinux2014_x86_64.manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl",
+            f"{LONG}-manylinux_2_17_x86_64.whl",
+        ),
+        (
+            f"{LONG}-manylinux_2_28_x86_64.manylinux_2_5_x86_64.manylinux_2_17_x86_64.whl",
+            f"{LONG}-manylinux_2_5_x86_64.whl",
+        ),
+    ],
+)
+def test_a_name_that_no_archive_holds_keeps_the_oldest_platform(name, kept):
+    assert wheelhouse.archivable(name) == kept
+    assert len(kept) <= 100
