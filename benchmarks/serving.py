@@ -220,8 +220,12 @@ def measure(model: Path, options: argparse.Namespace) -> dict[str, Figures]:
             order = list(arms) if number % 2 == 0 else list(arms)[::-1]
             for name, part in _parts(options).items():
                 for key in order:
-                    sys.stderr.write(f"round {number + 1}: {name}, {key}\n")
+                    before = set(found[key])
                     part(arms[key], found[key], f"round {number}")
+                    told = {
+                        n: v[-1] for n, v in found[key].items() if n not in before or name in n
+                    }
+                    sys.stderr.write(f"round {number + 1}, {key}, {name}: {told}\n")
     return found
 
 
