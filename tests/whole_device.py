@@ -37,7 +37,9 @@ def without_generator(device):
     """The same device, answering with extracts: what is asked often costs little."""
     old = device.answerer
     answerer = Answerer(None, device.retriever, old.contract, old.settings)
-    keeper = AnswerKeeper(answerer, device.info.to_json(), device.history, device.audit)
+    keeper = AnswerKeeper(
+        answerer, device.retriever, device.info.to_json(), device.history, device.audit
+    )
     return replace(device, answerer=answerer, keeper=keeper)
 
 

@@ -112,7 +112,7 @@ class Device:
             library = stack.enter_context(Library(data, embedder, rules=rules))
             _watch_inbox(stack, library, options.inbox)
             images = PageImages(data / "cache" / "pages", [data / _FILES, bundle / ORIGINALS])
-            keeper = AnswerKeeper(answerer, info.to_json(), history, audit)
+            keeper = AnswerKeeper(answerer, retriever, info.to_json(), history, audit)
             return cls(
                 info, data, answerer, embedder, retriever, supervisor, library, images, accounts,
                 history, audit, keeper, time.monotonic(), stack.pop_all(),

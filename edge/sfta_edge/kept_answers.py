@@ -16,7 +16,8 @@ from sfta_edge.answer import Answerer
 from sfta_edge.api.asked import Asked
 from sfta_edge.audit.log import Audit
 from sfta_edge.audit.replay import ANSWER, answered
-from sfta_edge.caller import EVERYTHING, View
+from sfta_edge.caller import EVERYTHING, Caller, View
+from sfta_edge.errors import IntegrityError
 from sfta_edge.history import History
 from sfta_edge.manifest import canonical_json
 from sfta_edge.reply import Answer
@@ -30,10 +31,15 @@ class AnswerKeeper:
     """Keeps every answer, and asks recorded questions again. Threads may share it."""
 
     def __init__(
-        self, answerer: Answerer, bundle: Mapping[str, Any], history: History, audit: Audit
+        self,
+        answerer: Answerer,
+        retriever: Retriever,
+        bundle: Mapping[str, Any],
+        history: History,
+        audit: Audit,
     ) -> None:
-        """`bundle`: what answers, as the Edge API names it."""
-        self._answerer, self._bundle = answerer, bundle
+        """`retriever` is the answerer's own; `bundle` is named as the Edge API names it."""
+        self._answerer, self._retriever, self._bundle = answerer, retriever, bundle
         self._history, self._audit = history, audit
 
     def keep(self, asked: Asked, answer: Answer) -> Answer:
@@ -57,7 +63,7 @@ class AnswerKeeper:
         """See `audit.replay.Replayer`."""
         return {
             "bundle": self._bundle["digest"],
-            "knowledge": knowledge_state(self._answerer.retriever),
+            "knowledge": knowledge_state(self._retriever),
         }
 
     def again(self, question: str, conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,18 +92,21 @@ class AnswerKeeper:
         }  # fmt: skip
 
 
-def knowledge_state(retriever: Any) -> str:
+def knowledge_state(retriever: Retriever) -> str:
     """Digest of which documents can be found, and in which files: it changes with any of them."""
-    assert isinstance(retriever, Retriever)
     listed = sorted((d.id, d.sha256, d.access, d.file) for d in retriever.documents(EVERYTHING))
     return hashlib.sha256(canonical_json(listed)).hexdigest()
 
 
-def may_read(retriever: Retriever) -> Callable[[Any, str], bool]:
+def may_read(retriever: Retriever) -> Callable[[Caller, str], bool]:
     """What says whether a caller may read a document: ``(caller, document id)``."""
 
-    def allowed(caller: Any, document: str) -> bool:
-        return any(found.id == document for found in retriever.documents(caller.view()))
+    def allowed(caller: Caller, document: str) -> bool:
+        try:
+            retriever.document(document, caller.view())
+        except IntegrityError:
+            return False
+        return True
 
     return allowed
 

@@ -1,6 +1,7 @@
 """The application behind waitress: bounded threads, bounded sizes, a clean end."""
 
 import signal
+import threading
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -87,6 +88,16 @@ def stop(server: Any) -> None:
     trigger = next(s for s in _sockets(server).values() if hasattr(s, "pull_trigger"))
     # In the thread of the loop: sockets that it waits for must not be closed under it.
     trigger.pull_trigger(lambda: wasyncore.close_all(_sockets(server)))
+
+
+def responds(server: Any, seconds: float = 5.0) -> bool:
+    """Whether the loop that takes requests still turns; asked from another thread."""
+    turned = threading.Event()
+    trigger = next((s for s in _sockets(server).values() if hasattr(s, "pull_trigger")), None)
+    if trigger is None:
+        return False
+    trigger.pull_trigger(turned.set)
+    return turned.wait(seconds)
 
 
 def _sockets(server: Any) -> Any:

@@ -143,6 +143,7 @@ def test_a_reader_runs_nothing(reader):
 
 
 def test_status_and_metrics_say_how_it_is(admin, device):
+    admin.post("/v1/ask", json={"question": OIL})
     status = admin.get("/v1/status").json
     assert status["engine"]["status"] == "up"
     assert status["bundle"] == device.info.to_json()

@@ -12,7 +12,15 @@ from flask import Flask
 from sfta_edge import server as servers
 from sfta_edge.app import ServeLimits
 from sfta_edge.errors import ConfigError
-from sfta_edge.server import Address, create_server, listening, run, serve, stop
+from sfta_edge.server import (
+    Address,
+    create_server,
+    listening,
+    responds,
+    run,
+    serve,
+    stop,
+)
 
 LIMITS = ServeLimits(places=2, body_bytes=1000)
 
@@ -86,3 +94,14 @@ def test_a_request_to_end_ends_the_server(app, monkeypatch):
         timer.join()
         signal.signal(signal.SIGTERM, before)
     assert not servers._sockets(server)
+
+
+def test_a_loop_that_does_not_turn_does_not_respond():
+    server = create_server(Flask("stuck"), Address(port=0), LIMITS)
+    assert not responds(server, 0.2)
+    thread = threading.Thread(target=serve, args=(server,), daemon=True)
+    thread.start()
+    assert responds(server)
+    stop(server)
+    thread.join(10)
+    assert not responds(server, 0.2)

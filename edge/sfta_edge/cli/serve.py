@@ -106,7 +106,14 @@ def _serve(
     from sfta_edge.api.admission import AdmissionSettings
     from sfta_edge.api.asking import ServeLimits
     from sfta_edge.device_app import device_app
-    from sfta_edge.server import Address, create_server, listening, run, stop
+    from sfta_edge.server import (
+        Address,
+        create_server,
+        listening,
+        responds,
+        run,
+        stop,
+    )
 
     limits = ServeLimits(
         places=told["places"],
@@ -121,7 +128,8 @@ def _serve(
     for place in places:
         click.echo(f"serving {device.info.name} on {place}", err=True)
     _greet(device)
-    with _watched(device, root, lambda: stop(server), proves=proves):
+    ends, well = lambda: stop(server), lambda: responds(server)
+    with _watched(device, root, ends, well, proves=proves):
         run(server)
 
 
@@ -134,7 +142,12 @@ def _greet(device: "Device") -> None:
 
 @contextmanager
 def _watched(
-    device: "Device", root: Path, end: Callable[[], None], *, proves: bool
+    device: "Device",
+    root: Path,
+    end: Callable[[], None],
+    well: Callable[[], bool],
+    *,
+    proves: bool,
 ) -> Iterator[None]:
     """Tell systemd that all is well, and let a new bundle prove itself."""
     from sfta_edge.notify import Heartbeat, tell
@@ -148,7 +161,7 @@ def _watched(
 
     probation = Probation(root, lambda: device.failing, leave) if proves else None
     tell("READY=1")
-    heart = Heartbeat(lambda: True)
+    heart = Heartbeat(well)
     try:
         yield
     finally:
