@@ -82,13 +82,15 @@ class LoopbackServer:
         try:
             content = None if body is None else json.dumps(body, allow_nan=False).encode()
             connection.request(method, path, content, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            if response.status != http.client.OK:
-                raise ToolError(
-                    f"llama-server answered {path} with {response.status}",
-                    hint=_reason(response.read(_LONGEST_REPLY)),
-                )
-            yield response
+            # A reply that is not read to its end holds the socket; closing the connection is
+            # not enough then.
+            with connection.getresponse() as response:
+                if response.status != http.client.OK:
+                    raise ToolError(
+                        f"llama-server answered {path} with {response.status}",
+                        hint=_reason(response.read(_LONGEST_REPLY)),
+                    )
+                yield response
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException) as error:
