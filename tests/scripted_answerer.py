@@ -109,8 +109,8 @@ def call(served, method, path, body=None, **headers):
             headers.setdefault("Content-Type", "application/json")
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, names)
-        response = connection.getresponse()
-        return response, response.read()
+        with connection.getresponse() as response:
+            return response, response.read()
     finally:
         connection.close()
 

@@ -1,6 +1,7 @@
 """The device's page in a real browser: logged in, sized, read and pressed."""
 
 import base64
+import itertools
 from importlib.resources import files
 
 import pytest
@@ -24,6 +25,7 @@ return [...document.querySelectorAll('body *')].filter((e) => {
   return shown && box.right > wide + 1;
 }).map((e) => e.outerHTML.slice(0, 120));
 """
+LOADS = itertools.count()
 CLEAR = "localStorage.clear(); sessionStorage.clear();"
 
 
@@ -46,7 +48,11 @@ class Page:
         agent = self.run("return navigator.userAgent")
         spoken = {"userAgent": agent, "acceptLanguage": language}
         self.window.execute_cdp_cmd("Emulation.setUserAgentOverride", spoken)
-        self.window.get(f"{self.address}/?{id(object())}#/{place}")
+        # The browser goes on while it loads: what was open before has no part in what follows.
+        self.run("window.before = true")
+        self.window.get(f"{self.address}/?{next(LOADS)}#/{place}")
+        loaded = "return !window.before && !!document.querySelector('main h1')"
+        assert until(lambda: self.run(loaded)), place
         self.shows("main h1")
 
     def admit(self, name="ada", place="", **more):

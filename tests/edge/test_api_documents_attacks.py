@@ -119,13 +119,12 @@ def talk(address, *pieces, end=False):
             connection.sock.sendall(piece)
         if end:
             connection.sock.shutdown(socket.SHUT_WR)
-        answer = http.client.HTTPResponse(connection.sock)
-        try:
-            answer.begin()
-        except (http.client.HTTPException, ConnectionError):
-            return None, None
-        body = answer.read()
-        return answer.status, body
+        with http.client.HTTPResponse(connection.sock) as answer:
+            try:
+                answer.begin()
+            except (http.client.HTTPException, ConnectionError):
+                return None, None
+            return answer.status, answer.read()
     finally:
         connection.close()
 

@@ -81,8 +81,9 @@ def test_from_the_first_boot_to_the_last_logout(page, device, manual):
     page.open("documents")
     page.shows(".drop")
     page.window.find_element("css selector", ".drop input").send_keys(str(manual))
-    assert device.library.wait(120)
     page.shows("main", "rinsing.pdf")
+    assert until(lambda: [job.name for job in device.library.jobs()] == ["rinsing.pdf"])
+    assert device.library.wait(120)
 
     page.open("ask")
     page.answered("How often is the feed pump of line seven rinsed with lye?")

@@ -36,7 +36,8 @@ def get(host, port, size=0):
     connection = http.client.HTTPConnection(host, port, timeout=20)
     try:
         connection.request("POST" if size else "GET", "/", b"x" * size)
-        return connection.getresponse().status
+        with connection.getresponse() as response:
+            return response.status
     finally:
         connection.close()
 
