@@ -20,24 +20,16 @@ from sfta_edge.caller import EVERYTHING, View
 from sfta_edge.citation import Span
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.found import Box, Chunk, DocumentFacts, Hit, Page
+from sfta_edge.kept_vectors import KeptVectors, TextEmbedder
 from sfta_edge.knowledge_files import KnowledgeFiles
-from sfta_edge.knowledge_format import Identity, Vectors, passage, require_same
+from sfta_edge.knowledge_format import Vectors, passage, require_same
 from sfta_edge.search import Search
 
-__all__ = ["Box", "Chunk", "Hit", "QuestionEmbedder", "Retriever", "similarities"]
+__all__ = ["Box", "Chunk", "Hit", "Retriever", "similarities"]
 
 MATRIX_BYTES = 256 << 20
 """Memory for the vectors of one file: 170 000 of 384 numbers. Twice that for a moment while the
 file grows. A file with more is searched by the index in it, which is slower."""
-
-
-class QuestionEmbedder(Protocol):
-    """Turns texts into normalised vectors."""
-
-    @property
-    def identity(self) -> Identity: ...
-
-    def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
 class TextScorer(Protocol):
@@ -55,10 +47,10 @@ class Retriever:
     def __init__(
         self,
         path: Path | Sequence[Path],
-        embedder: QuestionEmbedder | None = None,
+        embedder: TextEmbedder | None = None,
         *,
         candidates: int = 32,
-        earlier: QuestionEmbedder | None = None,
+        earlier: TextEmbedder | None = None,
         reranker: TextScorer | None = None,
         matrix_bytes: int = MATRIX_BYTES,
     ) -> None:
@@ -82,8 +74,9 @@ class Retriever:
         if not paths:
             raise ConfigError("a retriever needs a knowledge file")
         self._files = KnowledgeFiles(paths, matrix_bytes=matrix_bytes)
-        self._embedder, self._reranker = embedder, reranker
-        self._embedders = [one for one in (embedder, earlier) if one is not None]
+        self._embedder = None if embedder is None else KeptVectors(embedder)
+        self._reranker = reranker
+        self._embedders = [one for one in (self._embedder, earlier) if one is not None]
         self._candidates = candidates
         if embedder is not None:
             try:
@@ -209,15 +202,13 @@ class Retriever:
         ]
 
 
-def similarities(
-    embedder: QuestionEmbedder, question: str, texts: Sequence[str]
-) -> list[float]:
+def similarities(embedder: TextEmbedder, question: str, texts: Sequence[str]) -> list[float]:
     """Cosine of each text with the question."""
     vectors = embedder.embed([question, *texts])
     return [float(value) for value in vectors[1:] @ vectors[0]]
 
 
-def _question_vectors(embedder: QuestionEmbedder, texts: Sequence[str]) -> Vectors:
+def _question_vectors(embedder: TextEmbedder, texts: Sequence[str]) -> Vectors:
     vectors = np.asarray(embedder.embed(texts), dtype=np.float32)
     expected = (len(texts), embedder.identity.dimension)
     if vectors.shape != expected or not np.isfinite(vectors).all():

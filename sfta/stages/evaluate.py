@@ -150,7 +150,7 @@ STAGE = Stage(
         *("prompt", "dataset", "preference"),
     ),
     run=run,
-    revision=6,
+    revision=7,
     external=_external,
     check=_check,
 )

@@ -25,6 +25,7 @@ from sfta.stages.opened_model import OpenedModel
 from sfta_edge.answer import ParallelEngine
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
+from sfta_edge.kept_vectors import KeptVectors
 from sfta_edge.llama import variant
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
@@ -100,7 +101,7 @@ def answers_of(job: Job[Recipe], rung: AnsweringRung, cases: Sequence[Case]) -> 
         Embedder(job.inputs["index"].file(EMBEDDER)) as embeds,
         rung.open(settings.context_tokens or _CONTEXT) as engine,
     ):
-        asker = Asker(engine, contract, settings, partial(similarities, embeds))
+        asker = Asker(engine, contract, settings, partial(similarities, KeptVectors(embeds)))
         model, runs = rung.identity
         identity = (model, embeds.identity.sha256, runs)
         found = OpenedModel(asker, identity, job.runtime.cache)

@@ -21,6 +21,7 @@ from sfta.recipe import Recipe
 from sfta.stages.index import EMBEDDER
 from sfta_edge.embedder import Embedder
 from sfta_edge.engine import Engine
+from sfta_edge.kept_vectors import KeptVectors
 from sfta_edge.llama import variant
 from sfta_edge.manifest import sha256_file
 from sfta_edge.prompt import PromptContract
@@ -96,6 +97,8 @@ def opened(
         Embedder(job.inputs["index"].file(EMBEDDER)) as embeds,
         Engine(named.file, context_tokens=settings.context_tokens or 4096) as engine,
     ):
-        asker = Asker(engine, named.contract, settings, partial(similarities, embeds))
+        asker = Asker(
+            engine, named.contract, settings, partial(similarities, KeptVectors(embeds))
+        )
         identity = (sha256_file(named.file)[0], embeds.identity.sha256, variant())
         yield OpenedModel(asker, identity, job.runtime.cache)

@@ -1,6 +1,8 @@
 """Threads share a computation only where that was seen to be faster."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfta_edge.batching.sharing import OtherProcesses, ThreadChoice
 
@@ -37,7 +39,7 @@ def test_one_thread_comes_first_so_that_there_is_something_to_compare_with():
     assert machine.choice.threads(8) == 1
     machine.choice.record(8, 1, 0.4)
     assert machine.choice.threads(8) == 4
-    assert machine.choice.threads(9) == 1, "each size for itself"
+    assert machine.choice.threads(17) == machine.choice.threads(3) == 1, "not much alike"
 
 
 def test_nothing_is_shared_before_the_machine_was_looked_at():
@@ -74,6 +76,39 @@ def test_sharing_that_was_given_up_is_left_for_longer_each_time(machine):
         pauses.append(waited)
     assert pauses == sorted(pauses)
     assert pauses[-1] >= 4 * pauses[0]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "most"), [(8, 0.4), (5, 0.4), (4, 0.4), (9, 0.45), (16, 0.8)]
+)
+def test_a_size_that_comes_seldom_is_judged_by_the_nearest(machine, tokens, most):
+    assert machine.choice.threads(tokens) == 4
+    assert machine.choice.patience(tokens) == pytest.approx(2 * most + 0.05)
+
+
+@given(
+    st.dictionaries(st.integers(1, 256), st.floats(1e-4, 1.0), min_size=1), st.integers(1, 256)
+)
+def test_no_size_is_waited_for_longer_than_the_nearest_measured_ones_say(measured, tokens):
+    choice = ThreadChoice(4, busy=lambda: 0.0, clock=Clock())
+    for size, seconds in measured.items():
+        choice.record(size, 1, seconds)
+    near = [size for size in measured if size <= 2 * tokens and tokens <= 2 * size]
+    if near:
+        bound = 2 * max(measured[size] for size in near)
+        assert choice.patience(tokens) <= 2 * bound + 0.05
+    else:
+        assert choice.threads(tokens) == 1
+
+
+def test_one_slow_batch_among_fast_ones_is_no_reason_to_stop(machine):
+    for _ in range(20):
+        machine.choice.record(8, 4, 0.2)
+    machine.choice.record(8, 4, 0.8)
+    assert machine.later(0.3).choice.threads(8) == 4
+    for _ in range(4):
+        machine.choice.record(8, 4, 0.8)
+    assert machine.later(0.3).choice.threads(8) == 1
 
 
 def test_sharing_that_is_no_faster_is_left(machine):

@@ -8,10 +8,10 @@ bounds the waiting between computations, not at these meetings (docs/decisions/0
 So threads share a computation only
 
 - while the system's own counters say that the cores for it are idle,
-- if batches of that size were measured with one thread before, and
+- if what one thread takes is known from batches of about that size, and
 - for no longer than one thread would have needed, times two: then it is stopped and done again by
-  one. After that, and wherever sharing was not faster, it is not tried for a while, twice as long
-  each time.
+  one. After that, and wherever sharing was not faster over several batches, it is not tried for a
+  while, twice as long each time.
 """
 
 import os
@@ -24,6 +24,7 @@ _PATIENCE = 2.0
 _SLACK = 0.05  # seconds that a stop may come late and be no sign of anything
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _NEW = 0.3
+_NEW_SHARED = 0.1  # one batch that somebody was in the way of says little about the next
 _SPARE = 0.35  # share of a core that others may use without being in the way
 
 BusyCores = Callable[[], float | None]
@@ -44,6 +45,7 @@ class ThreadChoice:
         self._most, self._clock = most, clock
         self._busy = busy or OtherProcesses(clock)
         self._alone: dict[int, float] = {}
+        self._together: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
         self._looked, self._others = clock(), float(most)
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
@@ -51,7 +53,7 @@ class ThreadChoice:
     def threads(self, tokens: int) -> int:
         """Threads for a batch of some tokens."""
         now = self._clock()
-        if self._most == 1 or now < self._not_before or tokens not in self._alone:
+        if self._most == 1 or now < self._not_before or self._by_one(tokens) is None:
             return 1
         if now - self._looked >= _LOOK_EVERY:
             self._looked = now
@@ -61,26 +63,41 @@ class ThreadChoice:
 
     def patience(self, tokens: int) -> float:
         """Seconds after which sharing is given up."""
-        return _PATIENCE * self._alone[tokens] + _SLACK
+        return _PATIENCE * (self._by_one(tokens) or 0.0) + _SLACK
 
     def record(self, tokens: int, threads: int, seconds: float) -> None:
         """What a batch took."""
         _blend(self._seconds, tokens, seconds)
         if threads == 1:
             _blend(self._alone, tokens, seconds)
-        elif seconds > self._alone[tokens]:
+            return
+        together = _blend(self._together, tokens, seconds, _NEW_SHARED)
+        if together > (self._by_one(tokens) or together):
             self.give_up()
-        else:
+        elif seconds < together:
             self._pause = max(_FIRST_PAUSE, self._pause / 2)
 
     def give_up(self) -> None:
         """Sharing did not pay: leave it for a while."""
+        self._together.clear()
         self._not_before = self._clock() + self._pause
         self._pause = min(_LONGEST_PAUSE, self._pause * 2)
 
     def seconds(self, tokens: int) -> float | None:
         """What a batch of some tokens takes, as it is computed now; satisfies `StepSeconds`."""
         return self._seconds.get(tokens)
+
+    def _by_one(self, tokens: int) -> float | None:
+        """Seconds of one thread, at most; None: no batch of about this size was measured.
+
+        The last pieces of prompts have every size, each of them seldom. A batch takes no longer
+        than a larger one, and less for each token than a smaller one.
+        """
+        near = [size for size in self._alone if tokens <= 2 * size and size <= 2 * tokens]
+        if not near:
+            return None
+        nearest = min(near, key=lambda size: abs(size - tokens))
+        return self._alone[nearest] * max(1.0, tokens / nearest)
 
 
 class OtherProcesses:
@@ -121,6 +138,7 @@ def _ticks_per_second() -> int:
     return os.sysconf("SC_CLK_TCK")
 
 
-def _blend(known: dict[int, float], tokens: int, seconds: float) -> None:
+def _blend(known: dict[int, float], tokens: int, seconds: float, share: float = _NEW) -> float:
     before = known.get(tokens)
-    known[tokens] = seconds if before is None else before + _NEW * (seconds - before)
+    known[tokens] = seconds if before is None else before + share * (seconds - before)
+    return known[tokens]

@@ -180,7 +180,7 @@ class RemoteEngine:
 
 
 class RemoteEmbedder:
-    """An embedder in the worker. Threads share it; it satisfies `retriever.QuestionEmbedder`."""
+    """An embedder in the worker. Threads share it; it satisfies `kept_vectors.TextEmbedder`."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         """The supervisor is started, and closed by whoever made it."""
