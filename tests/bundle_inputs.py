@@ -127,8 +127,10 @@ def wheel_house(tmp_path, monkeypatch):
     wheels = (write_wheel(folder, "part", "1.0"), write_wheel(folder, "sfta_edge", "0.1.0"))
     (folder / "requirements.txt").write_bytes(wheelhouse.requirements(wheels))
     house = wheelhouse.Wheelhouse(folder, wheels)
-    monkeypatch.setattr(wheelhouse, "gather", lambda pythons, cache: house)
-    monkeypatch.setattr(wheelhouse, "identity", lambda pythons, cache: {"pythons": pythons})
+    monkeypatch.setattr(wheelhouse, "gather", lambda order, cache: house)
+    monkeypatch.setattr(
+        wheelhouse, "identity", lambda order, cache: {"target": str(order.target)}
+    )
     return house
 
 

@@ -6,6 +6,13 @@ from importlib.metadata import version
 import pytest
 
 from sfta.adapters import wheelhouse
+from sfta.adapters.wheel_target import Target
+from sfta.adapters.wheelhouse import Order
+
+
+def order(*pythons, machine=None, glibc=None, **changes):
+    """What a bundle asks for, by default for devices such as this machine."""
+    return Order(Target.of(machine, pythons, glibc), **changes)
 
 
 def write_wheel(folder, name, number, *, licence="License-Expression: MIT", files=()):
@@ -43,5 +50,5 @@ def runtime_package(tmp_path, monkeypatch):
     folder = tmp_path / "tools"
     folder.mkdir()
     wheel = write_wheel(folder, "markupsafe", version("markupsafe"))
-    monkeypatch.setattr(wheelhouse.toolchain, "runtime_wheel", lambda cache: wheel)
+    monkeypatch.setattr(wheelhouse.toolchain, "runtime_wheel", lambda cache, machine: wheel)
     return wheel

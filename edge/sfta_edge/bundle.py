@@ -149,12 +149,28 @@ def preflight(manifest: Manifest, root: Path, is_there: Adopt = nothing_adopted)
         if value not in allowed:
             listing = " or ".join(str(one) for one in allowed) or "(not stated)"
             problems.append(f"the bundle is made for {name} {listing}; this device has {value}")
+    problems += _libc_problems(compat.get("glibc"))
     needed = sum(e.size for e in manifest.files if not is_there(e)) + _SPARE_BYTES
     free = shutil.disk_usage(root).free
     if free < needed:
         problems.append(f"{root} has {free >> 20} MiB free; {needed >> 20} MiB are needed")
     if problems:
         raise ConfigError("\n".join(problems), hint="Nothing has changed on this device.")
+
+
+def _libc_problems(wanted: object) -> list[str]:
+    """Packages for a newer C library fail as they are loaded: after the switch, not before."""
+    asked = [str(one) for one in wanted] if isinstance(wanted, list) else []
+    name, here = platform.libc_ver()
+    if not asked or (name == "glibc" and _numbers(here) >= max(map(_numbers, asked))):
+        return []
+    found = f"glibc {here}" if name == "glibc" else "another C library"
+    least = max(asked, key=_numbers)
+    return [f"the bundle needs glibc {least} or newer; this device has {found}"]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
 
 
 def _copy(root: Path, manifest: Manifest, sink: Sink, adopt: Adopt) -> None:

@@ -34,6 +34,22 @@ CHANGES = (
     Change(_AMX, "    static thread_local bool done = false;\n", "    bool done = false;\n"),
 )
 """See docs/decisions/0032."""
+_VARIANTS = "ggml/src/CMakeLists.txt"
+_ARM_CHANGES = tuple(
+    # GCC before 14 does not know SME, and what a newer GCC builds asks for a C library that
+    # Debian 12 has not. Processors with SME run the variant armv8.6_2.
+    Change(
+        _VARIANTS,
+        f"            ggml_add_cpu_backend_variant({name})\n",
+        f"            # left out by sfta_export.mending: {name}\n",
+    )
+    for name in (
+        "armv9.2_1    DOTPROD FP16_VECTOR_ARITHMETIC SVE MATMUL_INT8 SME",
+        "armv9.2_2    DOTPROD FP16_VECTOR_ARITHMETIC SVE MATMUL_INT8 SVE2 SME",
+    )
+)
+FURTHER = {"aarch64": _ARM_CHANGES}
+"""Changes for one kind of machine, as ``uname -m`` says it."""
 
 
 def mend(llama: Path, changes: tuple[Change, ...] = CHANGES) -> None:

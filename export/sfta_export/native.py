@@ -1,4 +1,4 @@
-"""llama.cpp's libraries, built with CMake for every CPU of this kind of machine.
+"""llama.cpp's libraries, built with CMake for every CPU of a kind of machine.
 
 The CPU code is built once per instruction set and chosen when it is loaded, so the wheel runs
 on the oldest machine and is fast on the newest. Nothing depends on the machine that builds.
@@ -6,6 +6,7 @@ on the oldest machine and is fast on the newest. Nothing depends on the machine 
 
 import logging
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -63,33 +64,68 @@ PROGRAM_OPTIONS = (
     "-DLLAMA_BUILD_UI=OFF",
     "-DLLAMA_USE_PREBUILT_UI=OFF",
 )
+_CROSS_COMPILER = "{machine}-linux-gnu-{program}"
 _STEP = re.compile(r"^\[\s*(\d+/\d+|\d+%)\]")
 _SAY_EVERY = 25
 
 
-def check_programs() -> None:
-    """Raise `MissingDependencyError` naming each program the build needs and PATH has not."""
-    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
+def check_programs(machine: str = "") -> None:
+    """Raise `MissingDependencyError` naming each program the build needs and PATH has not.
+
+    `machine` as ``uname -m`` says it on the devices; empty is the one that builds.
+    """
     missing = [] if shutil.which("cmake") else ["cmake"]
-    missing += (
-        [] if any(shutil.which(name) for name in compilers if name) else ["a C++ compiler"]
-    )
+    if is_foreign(machine):
+        compilers, named = _cross_compilers(machine), _cross_compilers(machine)[-1]
+        # Debian's names of packages hold no underscore.
+        package = f"g++-{machine.replace('_', '-')}-linux-gnu"
+        found = all(shutil.which(name) for name in compilers)
+    else:
+        own = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
+        named, package = "a C++ compiler", "g++"
+        found = any(shutil.which(name) for name in own if name)
+    missing += [] if found else [named]
     missing += [] if shutil.which("ninja") or shutil.which("make") else ["ninja or make"]
     if missing:
         raise MissingDependencyError(
             f"building the runtime needs {', '.join(missing)}",
-            hint="Install them, on Debian: apt-get install cmake g++ ninja-build.",
+            hint=f"Install them, on Debian: apt-get install cmake {package} ninja-build.",
         )
 
 
-def build(source: Path, folder: Path, *, log_file: Path) -> list[Path]:
+def is_foreign(machine: str) -> bool:
+    """Whether this is another kind of machine than the one that builds."""
+    return machine not in ("", platform.machine())
+
+
+def cross_options(machine: str) -> tuple[str, ...]:
+    """What CMake is told to build for another kind of machine with GCC's cross compiler."""
+    if not is_foreign(machine):
+        return ()
+    c, cxx = _cross_compilers(machine)
+    return (
+        "-DCMAKE_SYSTEM_NAME=Linux",
+        f"-DCMAKE_SYSTEM_PROCESSOR={machine}",
+        f"-DCMAKE_C_COMPILER={c}",
+        f"-DCMAKE_CXX_COMPILER={cxx}",
+    )
+
+
+def _cross_compilers(machine: str) -> tuple[str, str]:
+    names = [_CROSS_COMPILER.format(machine=machine, program=one) for one in ("gcc", "g++")]
+    return names[0], names[1]
+
+
+def build(source: Path, folder: Path, *, log_file: Path, machine: str = "") -> list[Path]:
     """Build the libraries of a llama.cpp tree; return them, sorted by name.
+
+    `machine` as in `check_programs`.
 
     Raises:
         ToolError: CMake or the compiler failed; carries the end of the log.
     """
     log.info("building llama.cpp for every CPU variant; once, about five minutes on two cores")
-    _compile(source, folder, CMAKE_OPTIONS, log_file=log_file)
+    _compile(source, folder, (*CMAKE_OPTIONS, *cross_options(machine)), log_file=log_file)
     libraries = sorted((folder / "bin").glob("*.so"))
     if not {"libllama.so", "libggml.so", "libggml-base.so"} <= {p.name for p in libraries}:
         raise ToolError(f"the build made no libllama.so in {folder}", hint=f"See {log_file}.")

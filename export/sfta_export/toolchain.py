@@ -5,6 +5,10 @@ converter and a portable wheel of the runtime. The folder is complete or not the
 that was killed goes on where it stopped.
 
     python -m sfta_export.toolchain
+
+For devices of another kind the libraries are built with GCC's cross compiler:
+
+    python -m sfta_export.toolchain --machine aarch64
 """
 
 import argparse
@@ -18,7 +22,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,6 +32,8 @@ from sfta_export import mending, native, sdist, wheel
 
 log = logging.getLogger("sfta")
 DEFAULT_CACHE = Path("~/.cache/sfta")
+MACHINES = ("x86_64", "aarch64")
+"""Kinds of machine that a runtime is built for, as ``uname -m`` says them."""
 CONVERTER = "converter"
 ADAPTER_CONVERTER = "convert_lora_to_gguf.py"
 _CONVERTER_PARTS = (
@@ -62,25 +68,30 @@ def pin() -> sdist.Pin:
     return sdist.Pin(**tomllib.loads(text)["llama"])
 
 
-def tools_folder(cache: Path = DEFAULT_CACHE) -> Path:
-    """Where the tools of this pin, recipe and machine are or will be."""
+def tools_folder(cache: Path = DEFAULT_CACHE, machine: str = "") -> Path:
+    """Where the tools of this pin, recipe and machine (empty: this one) are or will be."""
     pinned = pin()
-    recipe = [pinned.recipe, native.CMAKE_OPTIONS, platform.machine(), platform.libc_ver()[0]]
+    machine = machine or platform.machine()
+    recipe = [pinned.recipe, native.CMAKE_OPTIONS, machine, platform.libc_ver()[0]]
+    recipe += [asdict(change) for change in mending.FURTHER.get(machine, ())]
     digest = hashlib.sha256(canonical_json(recipe)).hexdigest()
     return cache.expanduser() / "tools" / f"{pinned.sha256[:16]}-{digest[:8]}"
 
 
-def find_tools(cache: Path = DEFAULT_CACHE) -> Tools:
+def find_tools(cache: Path = DEFAULT_CACHE, machine: str = "") -> Tools:
     """The tools, if they were built.
 
     Raises:
         MissingDependencyError: they were not.
     """
-    folder = tools_folder(cache)
+    folder = tools_folder(cache, machine)
     if not folder.is_dir():
+        command = "`make tools` (python -m sfta_export.toolchain)"
+        if native.is_foreign(machine):
+            command = f"`python -m sfta_export.toolchain --machine {machine}`"
         raise MissingDependencyError(
             f"the export tools are not in {folder}",
-            hint="Run `make tools` (python -m sfta_export.toolchain); once, some minutes.",
+            hint=f"Run {command}; once, some minutes.",
         )
     return Tools(folder)
 
@@ -90,29 +101,32 @@ def converter(cache: Path = DEFAULT_CACHE) -> Path:
     return find_tools(cache).converter
 
 
-def runtime_wheel(cache: Path = DEFAULT_CACHE) -> Path:
+def runtime_wheel(cache: Path = DEFAULT_CACHE, machine: str = "") -> Path:
     """The runtime's wheel; raises `MissingDependencyError` if it was not built."""
-    return find_tools(cache).wheel
+    return find_tools(cache, machine).wheel
 
 
-def ensure_tools(cache: Path = DEFAULT_CACHE, *, archive: Path | None = None) -> Tools:
+def ensure_tools(
+    cache: Path = DEFAULT_CACHE, *, archive: Path | None = None, machine: str = ""
+) -> Tools:
     """Build what is missing; a second process waits for the first.
 
     Args:
         cache: Folder that recipes share.
         archive: The source archive, where no package index can be reached.
+        machine: Kind of machine that the runtime is for; empty is this one.
 
     Raises:
         MissingDependencyError: no CMake or compiler.
         IntegrityError: the archive is not the pinned one.
         ToolError: pip, CMake or the compiler failed; the message names the log.
     """
-    folder = tools_folder(cache)
+    folder = tools_folder(cache, machine)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with alone(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():
-            native.check_programs()
-            _build(folder, archive)
+            native.check_programs(machine)
+            _build(folder, archive, machine)
         elif any(not (folder / CONVERTER / part).exists() for part in _CONVERTER_PARTS):
             _complete(folder, archive)
     return Tools(folder)
@@ -138,19 +152,21 @@ def _complete(folder: Path, archive: Path | None) -> None:
     shutil.rmtree(work)
 
 
-def _build(folder: Path, archive: Path | None) -> None:
+def _build(folder: Path, archive: Path | None, machine: str) -> None:
     work = folder.with_name(f".work-{folder.name}")
     source = _unpacked(work, archive)
     llama = source / "vendor" / "llama.cpp"
-    mending.mend(llama)
-    libraries = native.build(llama, work / "build", log_file=work / "build.log")
+    further = mending.FURTHER.get(machine or platform.machine(), ())
+    mending.mend(llama, (*mending.CHANGES, *further))
+    log_file = work / "build.log"
+    libraries = native.build(llama, work / "build", log_file=log_file, machine=machine)
     scratch = work / "result"
     shutil.rmtree(scratch, ignore_errors=True)
     (scratch / CONVERTER).mkdir(parents=True)
     for part in _CONVERTER_PARTS:
         copy = shutil.copytree if (llama / part).is_dir() else shutil.copy2
         copy(llama / part, scratch / CONVERTER / part)
-    packed = wheel.pack(source, libraries, scratch)
+    packed = wheel.pack(source, libraries, scratch, machine=machine)
     for path in (packed, scratch):
         _flush(path)
     scratch.rename(folder)
@@ -189,14 +205,22 @@ def main(arguments: list[str] | None = None) -> int:
         "--wheels", action="store_true", help="print the wheel's folder, for pip --find-links"
     )
     parser.add_argument(
+        "--machine",
+        choices=MACHINES,
+        default="",
+        help="kind of machine that the runtime is for, if it is not this one",
+    )
+    parser.add_argument(
         "--server",
         action="store_true",
         help="build llama.cpp's server and benchmark as well; print the server's path",
     )
     options = parser.parse_args(arguments)
+    if options.server and native.is_foreign(options.machine):
+        parser.error("--server is built for this kind of machine only")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        tools = ensure_tools(options.cache, archive=options.archive)
+        tools = ensure_tools(options.cache, archive=options.archive, machine=options.machine)
         made = tools.folder if options.wheels else tools.wheel
         if options.server:
             from sfta_export.server import ensure_server

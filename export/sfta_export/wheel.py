@@ -19,18 +19,19 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _GLIBC = re.compile(rb"(?<=\0)GLIBC_2\.(\d+)(?:\.\d+)?(?=\0)")
 
 
-def pack(source: Path, libraries: list[Path], folder: Path) -> Path:
+def pack(source: Path, libraries: list[Path], folder: Path, *, machine: str = "") -> Path:
     """Write the wheel into `folder`; return its path.
 
     Args:
         source: The unpacked source archive.
         libraries: The built libraries, none a link.
         folder: Where the wheel goes.
+        machine: What the libraries run on, as ``uname -m`` says it; empty is this machine.
     """
     metadata = (source / "PKG-INFO").read_bytes()
     fields = Parser().parsestr(metadata.decode("utf-8"))
     stem = f"{fields['Name'].replace('-', '_')}-{fields['Version']}"
-    tag = f"py3-none-{platform_tag(libraries)}"
+    tag = f"py3-none-{platform_tag(libraries, machine)}"
     info = f"{stem}.dist-info"
     members = {f"{_PACKAGE}/lib/{path.name}": path.read_bytes() for path in libraries}
     for path in sorted((source / _PACKAGE).rglob("*")):
@@ -48,7 +49,7 @@ def pack(source: Path, libraries: list[Path], folder: Path) -> Path:
     return target
 
 
-def platform_tag(libraries: list[Path]) -> str:
+def platform_tag(libraries: list[Path], machine: str = "") -> str:
     """The oldest system the libraries load on, as PEP 600 spells it.
 
     The C library's version is read from the symbol versions the libraries ask for, not from
@@ -56,7 +57,7 @@ def platform_tag(libraries: list[Path]) -> str:
     """
     if any(path.is_symlink() for path in libraries):
         raise IntegrityError("a wheel cannot hold links")
-    machine = platform.machine()
+    machine = machine or platform.machine()
     found = {int(minor) for path in libraries for minor in _GLIBC.findall(path.read_bytes())}
     return f"manylinux_2_{max(found)}_{machine}" if found else f"linux_{machine}"
 

@@ -5,23 +5,21 @@ Format: PyPA binary distribution format 1.0, https://packaging.python.org/specif
 
 import re
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Self
 
+from sfta.adapters.licence_policy import Licensed, refused
 from sfta_edge.errors import IntegrityError, MissingDependencyError
 from sfta_edge.manifest import sha256_file
 from sfta_export.wheel import record, write_zip
 
-_COPYLEFT = re.compile(
-    r"\bA?GPL|\bAffero|\bGNU General Public|\bSSPL|\bBUSL|Business Source|Commons.Clause"
-    r"|\bCC-BY-NC|Proprietary",
-    re.IGNORECASE,
-)
 LICENCE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|notice|authors|use[_-]policy)")
 """Names of files that state what may be done with what lies beside them."""
 _EDGE = "sfta-edge"
@@ -77,15 +75,27 @@ def licence_name(member: str) -> str:
     return inner[0] if len(inner) == 1 and LICENCE_FILE.match(inner[0]) else ""
 
 
-def refused_licences(wheels: list[Wheel]) -> list[str]:
+def refused_licences(
+    wheels: Sequence[Wheel], exceptions: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """One sentence for each wheel that must not go to a device with the bundle."""
-    problems = []
-    for wheel in wheels:
-        if not wheel.licence:
-            problems.append(f"{wheel.path.name} states no licence")
-        elif not _is_permitted(wheel.licence):
-            problems.append(f"{wheel.path.name} is under {wheel.licence}")
-    return problems
+    parts = [Licensed(wheel.name, wheel.path.name, wheel.licence) for wheel in wheels]
+    names = {wheel.name for wheel in wheels}
+    return refused(parts, {name: why for name, why in exceptions.items() if name in names})
+
+
+def installed_licence(name: str) -> str:
+    """What the installed distribution of this name states, as a wheel of it would.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        raise MissingDependencyError(f"{name} is not installed", hint="`make setup`") from None
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    return _licence(Parser().parsestr(text))
 
 
 def pack_edge(folder: Path) -> Path:
@@ -183,12 +193,3 @@ def _licence(metadata: Message) -> str:
     if words and words.upper() != "UNKNOWN" and len(words) <= _SHORT:
         return words
     return ", ".join(name for name in names if name != "OSI Approved")
-
-
-def _is_permitted(licence: str) -> bool:
-    """Of alternatives, one is enough; an exception (``WITH``) lifts what its licence demands."""
-    for alternative in re.split(r"\bOR\b", licence):
-        parts = re.split(r"\bAND\b|,", alternative)
-        if not any(_COPYLEFT.search(part) and " WITH " not in part for part in parts):
-            return True
-    return False

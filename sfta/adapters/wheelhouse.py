@@ -2,24 +2,24 @@
 
 The versions are those installed here, because they are the ones the report measured. Wheels
 come from the package index that pip is configured for, once; later runs and runs without a
-network take them from the cache.
+network take them from the cache. Where the recipe names a folder, they come from there alone.
 """
 
 import hashlib
-import platform
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
+from sfta.adapters import wheel_folder
 from sfta.adapters.wheel_file import (
     Wheel,
     edge_licence,
@@ -28,6 +28,8 @@ from sfta.adapters.wheel_file import (
     pack_edge,
     refused_licences,
 )
+from sfta.adapters.wheel_index import Download, fetch, run_pip
+from sfta.adapters.wheel_target import Target, fits, own_markers
 from sfta_edge.errors import ConfigError, IntegrityError, MissingDependencyError, ToolError
 from sfta_edge.manifest import canonical_json, sha256_file, sync_folder, write_durably
 from sfta_export import toolchain
@@ -35,6 +37,10 @@ from sfta_export import toolchain
 RUNTIME = "llama-cpp-python"
 REQUIREMENTS = "requirements.txt"
 _EDGE = "sfta-edge"
+PERMIT = (
+    "A bundle holds only parts that may be passed on freely; bundle.licence_exceptions lets one"
+    " pass by its name."
+)
 _LONGEST_NAME = 100  # of a file in a ustar archive
 
 
@@ -53,49 +59,94 @@ class Wheelhouse:
         return "{}.{}".format(*max(found)) if any(found) else ""
 
 
-Download = Callable[[Sequence[str]], None]
-"""Runs pip with these arguments."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which wheels a bundle is to have."""
+
+    target: Target
+    folder: Path | None = None
+    """Where they are taken from; None is the package index."""
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+    """Names of parts that may have a licence which is refused otherwise, with the reason."""
+
+    def pins(self) -> dict[str, list[str]]:
+        """``name==version`` of all that a device needs, by its Python.
+
+        Raises:
+            MissingDependencyError: something of it is not installed here.
+        """
+        return {each: pins(self.target.markers(each)) for each in self.target.pythons}
 
 
-def pythons_of(configured: Sequence[str]) -> list[str]:
-    """The Python versions that wheels are packed for."""
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return sorted(set(configured)) or [own]
-
-
-def identity(pythons: Sequence[str], cache: Path) -> dict[str, Any]:
+def identity(order: Order, cache: Path) -> dict[str, Any]:
     """What decides the wheels' bytes: code, licence, versions, runtime, Python, machine.
 
     Raises:
         MissingDependencyError: a package or the runtime's wheel is missing.
+        ConfigError: the folder that the recipe names has not all wheels.
     """
     code = [[name, sha256_file(path)[0]] for name, path in sorted(edge_sources().items())]
+    licence = hashlib.sha256(edge_licence()).hexdigest()
+    pinned = order.pins()
     return {
         "code": hashlib.sha256(canonical_json(code)).hexdigest(),
-        "licence": hashlib.sha256(edge_licence()).hexdigest(),
-        "pins": pins(),
-        "runtime": sha256_file(toolchain.runtime_wheel(cache))[0],
-        "pythons": list(pythons),
-        "machine": platform.machine(),
-        "libc": platform.libc_ver()[0],
+        "licence": licence,
+        "pins": pinned,
+        "given": {path.name: sha256_file(path)[0] for path in _given(order, pinned, cache)},
+        "pythons": list(order.target.pythons),
+        "machine": order.target.machine,
+        "glibc": order.target.glibc,
         "longest_name": _LONGEST_NAME,
     }
 
 
-def pins() -> list[str]:
+def _given(order: Order, pinned: Mapping[str, Sequence[str]], cache: Path) -> list[Path]:
+    """Wheels that no index is asked for: the runtime, or all but our own."""
+    if order.folder is None:
+        return [_runtime(order.target, cache)]
+    foreign = {
+        python: [p for p in listed if not _is_own(p)] for python, listed in pinned.items()
+    }
+    try:
+        built = [toolchain.runtime_wheel(cache, order.target.machine)]
+    except MissingDependencyError:
+        built = []  # it may lie in the folder; if not, it is named with what else is missing
+    return wheel_folder.choose(order.folder, order.target, foreign, built)
+
+
+def _runtime(target: Target, cache: Path) -> Path:
+    path = toolchain.runtime_wheel(cache, target.machine)
+    if not all(fits(path.name, frozenset(target.tags(python))) for python in target.pythons):
+        raise ConfigError(
+            f"the runtime {path.name} does not run on {target}",
+            hint="Build it on the oldest system of the devices, `python -m sfta_export.toolchain`,"
+            " and name a folder with it in bundle.wheels.",
+        )
+    return path
+
+
+def _is_own(pin: str) -> bool:
+    return pin.startswith(f"{_EDGE}==")
+
+
+def pins(markers: Mapping[str, str] | None = None) -> list[str]:
     """``name==version`` of all that the device's package needs, as installed here.
+
+    `markers` are those of a device; None is this machine.
 
     Raises:
         MissingDependencyError: something of it is not installed.
+        ConfigError: something of it does not run on the Python of the device.
     """
     pending, found = [Requirement(_EDGE)], dict[str, str]()
     while pending:
         requirement = pending.pop()
         name = normalised(requirement.name)
-        if name in found or not _applies(requirement):
+        if name in found or not _applies(requirement, markers):
             continue
         try:
             found[name] = version(name)
+            _require_python(name, found[name], markers)
             needed = requires(name) or []
         except PackageNotFoundError:
             raise MissingDependencyError(
@@ -106,24 +157,33 @@ def pins() -> list[str]:
     return [f"{name}=={found[name]}" for name in sorted(found)]
 
 
-def gather(
-    pythons: Sequence[str], cache: Path, *, download: Download | None = None
-) -> Wheelhouse:
-    """The wheels for these Python versions, from the cache or from the package index.
+def _require_python(name: str, number: str, markers: Mapping[str, str] | None) -> None:
+    asked = distribution(name).metadata.json.get("requires_python")
+    if markers is None or not asked:
+        return
+    if not SpecifierSet(str(asked)).contains(markers["python_full_version"]):
+        raise ConfigError(
+            f"{name}=={number} needs Python {asked}, not {markers['python_version']}",
+            hint="Name other versions in bundle.pythons, or another bundle.target.system.",
+        )
+
+
+def gather(order: Order, cache: Path, *, download: Download | None = None) -> Wheelhouse:
+    """The wheels of an order, from the cache, the folder it names, or the package index.
 
     Raises:
         ToolError: pip could not get them; the message is pip's.
-        ConfigError: a wheel's licence does not allow it in a bundle.
+        ConfigError: there is no wheel for such a device, or a wheel's licence does not allow it.
     """
-    facts = identity(pythons, cache)
+    facts = identity(order, cache)
     key = hashlib.sha256(canonical_json(facts)).hexdigest()[:16]
     folder = cache / "wheels" / key
     if not folder.is_dir():
-        _fill(folder, facts, toolchain.runtime_wheel(cache), download or run_pip)
-    return opened(folder)
+        _fill(folder, order, cache, download or run_pip)
+    return opened(folder, order.exceptions)
 
 
-def opened(folder: Path) -> Wheelhouse:
+def opened(folder: Path, exceptions: Mapping[str, str] = MappingProxyType({})) -> Wheelhouse:
     """Read a finished folder, comparing each wheel with its hash.
 
     Raises:
@@ -137,10 +197,8 @@ def opened(folder: Path) -> Wheelhouse:
             f"the wheels in {folder} are not those that were put there",
             hint=f"Delete {folder} and run again.",
         )
-    if problems := refused_licences(wheels):
-        raise ConfigError(
-            "\n".join(problems), hint="A bundle holds only parts that may be passed on freely."
-        )
+    if problems := refused_licences(wheels, exceptions):
+        raise ConfigError("\n".join(problems), hint=PERMIT)
     return Wheelhouse(folder, tuple(wheels))
 
 
@@ -156,48 +214,24 @@ def requirements(wheels: Iterable[Wheel]) -> bytes:
     return "".join(lines).encode()
 
 
-def run_pip(arguments: Sequence[str]) -> None:
-    """Run pip of this Python.
-
-    Raises:
-        MissingDependencyError: there is no pip.
-        ToolError: pip failed; its last lines are the message.
-    """
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return
-    if "No module named pip" in done.stderr:
-        raise MissingDependencyError("pip is not installed", hint="python -m ensurepip")
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("ERROR")][-3:]
-    raise ToolError(
-        "pip could not get the wheels: " + " ".join(dict.fromkeys([*said, *lines[-1:]])),
-        hint="The first run needs a package index; later ones take the wheels from the cache.",
-    )
-
-
-def _fill(folder: Path, facts: dict[str, Any], runtime: Path, download: Download) -> None:
+def _fill(folder: Path, order: Order, cache: Path, download: Download) -> None:
+    pinned = order.pins()
+    everything = sorted({pin for listed in pinned.values() for pin in listed})
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as scratch:
         ready, found = Path(scratch, "ready"), Path(scratch, "found")
         ready.mkdir()
-        constraints = Path(scratch, "constraints.txt")
-        constraints.write_text("\n".join([*facts["pins"], ""]), "utf-8")
-        own = [pack_edge(ready), Path(shutil.copy(runtime, ready))]
-        for python in facts["pythons"]:
-            download(
-                [
-                    *("download", "--quiet", "--only-binary", ":all:", "--no-input"),
-                    *("--python-version", python, "--constraint", str(constraints)),
-                    *("--dest", str(found), *map(str, own)),
-                ]
-            )
+        given = _given(order, pinned, cache)
+        own = [Path(shutil.copy(path, ready / archivable(path.name))) for path in given]
+        own.append(pack_edge(ready))
+        if order.folder is None:
+            for python, listed in pinned.items():
+                fetch(order.target, python, listed, given=own, into=found, run=download)
         for path in sorted(found.glob("*.whl")):
             if not (ready / archivable(path.name)).exists():
                 path.rename(ready / archivable(path.name))
         wheels = [Wheel.read(path) for path in sorted(ready.glob("*.whl"))]
-        _require_complete(wheels, facts["pins"])
+        _require_complete(wheels, everything)
         write_durably(ready / REQUIREMENTS, requirements(wheels))
         ready.rename(folder)
     sync_folder(folder.parent)
@@ -234,5 +268,7 @@ def _glibc_of(wheel_name: str) -> tuple[int, ...]:
     return min(((int(major), int(minor)) for major, minor in stated), default=())
 
 
-def _applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+def _applies(requirement: Requirement, markers: Mapping[str, str] | None) -> bool:
+    if requirement.marker is None:
+        return True
+    return requirement.marker.evaluate({**(markers or own_markers()), "extra": ""})

@@ -1,7 +1,6 @@
 """Stage bundle: model, index and report -> one signed folder and one file for the device."""
 
 import json
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Any
 
 from sfta import __version__
 from sfta.adapters import wheelhouse
+from sfta.adapters.model_statement import key_hint, statement_pem, write_statement
 from sfta.adapters.wheelhouse import Wheelhouse
 from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Metrics, Runtime, Stage
@@ -21,6 +21,7 @@ from sfta.stages.device_plan import device_of, predicted
 from sfta.stages.golden import golden_questions
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
 from sfta.stages.licences import FOLDER as LICENCES
+from sfta.stages.licences import licence_problems
 from sfta.stages.originals import copy_originals
 from sfta.stages.papers import (
     EMBEDDER_PATH,
@@ -29,6 +30,7 @@ from sfta.stages.papers import (
     model_path,
     write_papers,
 )
+from sfta.stages.wheel_order import compat, device_problems, wheel_order
 from sfta_edge.archive import write_archive
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.golden import GOLDEN_FILE
@@ -37,6 +39,8 @@ from sfta_edge.seal import seal
 from sfta_edge.signature import fingerprint, load_private_key
 
 FOLDER = "bundle"
+STATEMENT_KEY = ".statement.pub"
+"""Ends the name of the public key for OpenSSF model-signing, beside the bundle and not in it."""
 _CHUNK = ("strategy", "max_tokens", "min_tokens", "overlap_tokens")
 """How the device cuts documents of its own: as those of the bundle were cut."""
 
@@ -48,9 +52,11 @@ def run(job: Job[Recipe]) -> Metrics:
     key = load_private_key(job.runtime.signing_key)
     report = passing_report(job.inputs["report"], job.recipe.bundle.scheme)
     require_measured(report, job.inputs)
-    house = wheelhouse.gather(
-        wheelhouse.pythons_of(job.recipe.bundle.pythons), job.runtime.cache
-    )
+    order = wheel_order(job.recipe)
+    house = wheelhouse.gather(order, job.runtime.cache)
+    models = model_licences(job.recipe, job.runtime)
+    if problems := licence_problems(order, models, house.wheels):
+        raise ConfigError("\n".join(problems), hint=wheelhouse.PERMIT)
     root = job.out / FOLDER
     _copy_parts(job, root)
     _copy_wheels(house, root)
@@ -59,9 +65,15 @@ def run(job: Job[Recipe]) -> Metrics:
     (root / GOLDEN_FILE).write_bytes(golden.to_bytes())
     originals = copy_originals(job, index, root) if job.recipe.bundle.originals else 0
     write_papers(job, root, report, house.wheels)
-    facts = bundle_facts(job, report, house) | {"key": fingerprint(key.public_key())}
-    manifest = seal(root, facts, key)
     name, counter = job.recipe.name, job.recipe.bundle.counter
+    statement_key = statement_pem(key)
+    write_statement(root, f"{name}-{counter}", key)
+    facts = bundle_facts(job, report, compat(order, house)) | {
+        "key": fingerprint(key.public_key()),
+        "statement_key": key_hint(statement_key),
+    }
+    manifest = seal(root, facts, key)
+    (job.out / f"{name}-{counter}{STATEMENT_KEY}").write_bytes(statement_key)
     archive = job.out / f"{name}-{counter}.tar"
     write_archive(root, manifest, archive)
     return {
@@ -119,7 +131,9 @@ def require_measured(report: dict[str, Any], inputs: Mapping[str, Artifact]) -> 
             )
 
 
-def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) -> dict[str, Any]:
+def bundle_facts(
+    job: Job[Recipe], report: dict[str, Any], devices: dict[str, list[str]]
+) -> dict[str, Any]:
     """What the device needs to know, and where the bundle comes from."""
     recipe = job.recipe
     made_from = {kind: artifact.digest for kind, artifact in sorted(job.inputs.items())}
@@ -129,12 +143,7 @@ def bundle_facts(job: Job[Recipe], report: dict[str, Any], house: Wheelhouse) ->
     return {
         "name": recipe.name,
         "counter": recipe.bundle.counter,
-        "compat": {
-            "python": wheelhouse.pythons_of(recipe.bundle.pythons),
-            "machine": [platform.machine()],
-            "system": [platform.system().lower()],
-            "glibc": [house.glibc] if house.glibc else [],
-        },
+        "compat": devices,
         "chunk": {name: getattr(recipe.chunk, name) for name in _CHUNK},
         "answer": answer_facts(report, recipe.retrieval.candidates),
         "model": model_path(recipe),
@@ -186,12 +195,11 @@ _NO_KEY = ("there is no key to sign the bundle with; make one with `sfta keygen`
 
 def _external(recipe: Recipe, runtime: Runtime) -> dict[str, Any]:
     key = runtime.signing_key
-    pythons = wheelhouse.pythons_of(recipe.bundle.pythons)
     device = device_of(recipe)
     return {
         **({"device": asdict(device)} if device else {}),
         "key": fingerprint(load_private_key(key).public_key()) if key else None,
-        "wheels": wheelhouse.identity(pythons, runtime.cache),
+        "wheels": wheelhouse.identity(wheel_order(recipe), runtime.cache),
         "licences": {
             part: found.digest for part, found in model_licences(recipe, runtime).items()
         },
@@ -205,6 +213,8 @@ def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
         problems.append(f"bundle.scheme {recipe.bundle.scheme} is not exported ({listed})")
     try:
         _external(recipe, runtime)
+        problems += licence_problems(wheel_order(recipe), model_licences(recipe, runtime))
+        problems += device_problems(recipe)
         predicted(recipe, runtime)
     except SftaError as error:
         problems.append(f"{error} {error.hint}".strip())
@@ -230,7 +240,7 @@ STAGE = Stage(
         "bundle",
     ),
     run=run,
-    revision=3,
+    revision=4,
     external=_external,
     check=_check,
 )

@@ -162,6 +162,21 @@ class SweepConfig(Section):
         return self
 
 
+class BundleTarget(Section):
+    """The devices that the bundle's packages are for; empty: such as the machine that builds.
+
+    `system` stands for its Python and its C library.
+    """
+
+    machine: Literal["x86_64", "aarch64"] | None = None
+    """Kind of machine, as `uname -m` says it there."""
+    system: Literal["debian-12", "debian-13", "ubuntu-24.04"] | None = None
+    """The devices run this system and its own Python; it takes the place of `glibc` and of
+    bundle.pythons."""
+    glibc: Annotated[str, Field(pattern=r"^2\.\d{1,2}$")] | None = None
+    """The C library of the oldest device, such as 2.36."""
+
+
 class BundleConfig(Section):
     """What goes to the device.
 
@@ -177,9 +192,26 @@ class BundleConfig(Section):
     pythons: list[PythonVersion] = []
     """Python versions of the devices, such as 3.11: wheels are packed for each. Empty: the
     version that the factory runs on."""
+    target: BundleTarget = BundleTarget()
+    wheels: str | None = None
+    """Folder of wheels for the target, relative to the recipe: they are taken from there and
+    no package index is asked. Empty: they come from the package index."""
+    licence_exceptions: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """Parts that ship although their licence is refused (GPL, AGPL, SSPL, non-commercial, or
+    none stated), with the reason: the name of a package, `base-model` or `embedder`. The reason
+    stands in the bundle's licence report."""
     originals: bool = True
     """The PDFs go along, so that the device shows the page that it quotes; without them it shows
     the page's text."""
     device: str | None = None
     """Profile of the device, a name in configs/devices or a file; relative to the recipe. What is
     predicted for it goes along, and `sfta-edge doctor` compares it with what it measures."""
+
+    @model_validator(mode="after")
+    def _system_decides(self) -> Self:
+        if self.target.system is not None and (self.pythons or self.target.glibc):
+            raise ValueError(
+                "target.system stands for a Python and a C library: leave out pythons and"
+                " target.glibc"
+            )
+        return self

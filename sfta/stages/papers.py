@@ -11,7 +11,7 @@ from sfta.core.stage import Job, Runtime
 from sfta.recipe import Recipe
 from sfta.stages.cards import ModelFacts, data_card, model_card
 from sfta.stages.index import EMBEDDER, KNOWLEDGE
-from sfta.stages.licences import licence_line, write_licences
+from sfta.stages.licences import REPORT, licence_line, licence_report, write_licences
 from sfta.stages.sbom import Part, sbom
 from sfta_edge.knowledge import open_knowledge
 from sfta_edge.manifest import FileEntry, sha256_file
@@ -42,6 +42,10 @@ def write_papers(
     """Both cards, the licences of the models, and the bill of materials."""
     recipe, licences = job.recipe, model_licences(job.recipe, job.runtime)
     write_licences(root, licences)
+    exceptions = recipe.bundle.licence_exceptions
+    text = licence_report(recipe.name, recipe.bundle.counter, wheels, licences, exceptions)
+    (root / REPORT).parent.mkdir(exist_ok=True)
+    (root / REPORT).write_text(text, "utf-8")
     documents, chunks = _contents(root / KNOWLEDGE_PATH)
     facts = ModelFacts(
         name=recipe.name,

@@ -115,6 +115,8 @@ def test_a_changed_byte_in_the_archive_is_refused_and_changes_nothing(
         ("python", ["3.99"], "made for python 3.99; this device has"),
         ("machine", ["riscv128"], "made for machine riscv128"),
         ("system", [], r"made for system \(not stated\)"),
+        ("glibc", ["2.999"], r"needs glibc 2\.999 or newer; this device has"),
+        ("glibc", ["2.17", "3"], "needs glibc 3 or newer"),
     ],
 )
 def test_a_bundle_for_another_device_is_refused(tmp_path, device_root, part, value, reason):
@@ -123,6 +125,19 @@ def test_a_bundle_for_another_device_is_refused(tmp_path, device_root, part, val
     with pytest.raises(ConfigError, match=reason):
         install(other, device_root, PUBLIC)
     assert snapshot(device_root) == before
+
+
+@pytest.mark.parametrize("value", [["2.5"], ["2.17", "2.4"], [], ["odd"], None, 7])
+def test_an_older_c_library_or_none_that_is_said_is_no_reason(tmp_path, device_root, value):
+    other = make(tmp_path / "other", 2, compat={**HERE, "glibc": value})
+    assert install(other, device_root, PUBLIC).counter == 2
+
+
+def test_a_device_without_glibc_is_told_so(tmp_path, device_root, monkeypatch):
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    other = make(tmp_path / "other", 2, compat={**HERE, "glibc": ["2.17"]})
+    with pytest.raises(ConfigError, match="this device has another C library"):
+        install(other, device_root, PUBLIC)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,21 @@ def test_a_bundle_for_another_device_is_refused(
     assert not prefix.exists()
 
 
+def test_a_system_of_32_bits_on_a_64_bit_kernel_is_refused(
+    install_bundle, tmp_path, install_key
+):
+    python = tmp_path / "python3"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *maxsize*) exit 1 ;; esac\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    prefix = tmp_path / "prefix"
+    done = run(install_bundle, "--key", install_key, "--prefix", prefix, "--python", python)
+    assert done.returncode == 2
+    assert "has 32 bits; the bundle is made for" in done.stderr
+    assert not prefix.exists()
+
+
 def test_facts_cannot_pass_for_the_list_of_hashes(tmp_path, install_key):
     """A name that looks like a manifest entry is escaped in JSON, so it is not read as one."""
     lure = '{"path":"SHA256SUMS","sha256":"' + "0" * 64 + '","size":1}'

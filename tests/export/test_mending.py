@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from sfta_edge.errors import ToolError
-from sfta_export.mending import CHANGES, Change, mend
+from sfta_export.mending import CHANGES, FURTHER, Change, mend
 
 CHANGE = Change("src/a.cpp", "old();\n", "new();\n")
 
@@ -59,6 +59,19 @@ def test_another_source_is_refused_and_not_touched(tree, content):
 def test_a_source_without_the_file_is_refused(tmp_path):
     with pytest.raises(ToolError, match="is not the file"):
         mend(tmp_path, (CHANGE,))
+
+
+def test_variants_that_older_compilers_do_not_know_are_left_out_on_arm(tmp_path):
+    first, second = FURTHER["aarch64"]
+    path = tmp_path / first.file
+    path.parent.mkdir(parents=True)
+    kept = "            ggml_add_cpu_backend_variant(armv8.6_2    DOTPROD SVE2)\n"
+    for_android = first.old.replace("(armv9", "(android_armv9")
+    path.write_text(kept + first.old + second.old + for_android)
+    mend(tmp_path, FURTHER["aarch64"])
+    text = path.read_text()
+    calls = [line for line in text.splitlines() if "add_cpu_backend_variant" in line]
+    assert calls == [kept.rstrip(), for_android.rstrip()]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import shutil
 
 import pytest
@@ -146,3 +147,32 @@ def test_the_wheel_is_for_every_cpu_and_for_none_in_particular():
         "-DGGML_BACKEND_DL=ON",
     } <= options
     assert not any("march" in option for option in options)
+
+
+OTHER = "x86_64" if platform.machine() == "aarch64" else "aarch64"
+
+
+def test_another_kind_of_machine_needs_its_cross_compiler(only_in_path):
+    only_in_path("cmake", "ninja", "g++")
+    with pytest.raises(MissingDependencyError, match=f"{OTHER}-linux-gnu-g\\+\\+") as caught:
+        native.check_programs(OTHER)
+    assert f"apt-get install cmake g++-{OTHER.replace('_', '-')}-linux-gnu" in caught.value.hint
+    native.check_programs()
+
+
+def test_a_cross_compiler_is_enough_without_one_of_its_own(only_in_path):
+    only_in_path("cmake", "ninja", f"{OTHER}-linux-gnu-gcc", f"{OTHER}-linux-gnu-g++")
+    native.check_programs(OTHER)
+    with pytest.raises(MissingDependencyError, match=r"a C\+\+ compiler"):
+        native.check_programs()
+
+
+def test_cmake_is_told_the_machine_only_if_it_is_another():
+    assert native.cross_options("") == ()
+    assert native.cross_options(platform.machine()) == ()
+    assert native.cross_options(OTHER) == (
+        "-DCMAKE_SYSTEM_NAME=Linux",
+        f"-DCMAKE_SYSTEM_PROCESSOR={OTHER}",
+        f"-DCMAKE_C_COMPILER={OTHER}-linux-gnu-gcc",
+        f"-DCMAKE_CXX_COMPILER={OTHER}-linux-gnu-g++",
+    )

@@ -7,6 +7,7 @@ compiling; everything else is what runs for users.
 import hashlib
 import io
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 import sfta_edge
 from sfta_edge.errors import IntegrityError, MissingDependencyError, ToolError
 from sfta_export import toolchain
-from sfta_export.mending import CHANGES
+from sfta_export.mending import CHANGES, Change
 from sfta_export.sdist import Pin
 
 CMAKE = """
@@ -211,6 +212,46 @@ def test_other_build_options_have_another_folder(archive, cache, monkeypatch):
     options = (*toolchain.native.CMAKE_OPTIONS, "-DX=ON")
     monkeypatch.setattr(toolchain.native, "CMAKE_OPTIONS", options)
     assert toolchain.tools_folder(cache) != before
+
+
+OTHER = "x86_64" if platform.machine() == "aarch64" else "aarch64"
+
+
+def test_another_kind_of_machine_has_another_folder_and_its_own_command(archive, cache):
+    assert toolchain.tools_folder(cache, OTHER) != toolchain.tools_folder(cache)
+    assert toolchain.tools_folder(cache, platform.machine()) == toolchain.tools_folder(cache)
+    with pytest.raises(MissingDependencyError) as caught:
+        toolchain.runtime_wheel(cache, OTHER)
+    assert f"python -m sfta_export.toolchain --machine {OTHER}`" in caught.value.hint
+
+
+@pytest.fixture
+def cross_compiler(tmp_path, monkeypatch):
+    """This machine's compiler under the names of another's: what it makes is not looked into."""
+    folder = tmp_path / "cross"
+    folder.mkdir()
+    for program in ("gcc", "g++"):
+        (folder / f"{OTHER}-linux-gnu-{program}").symlink_to(shutil.which(program))
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_the_runtime_is_built_for_another_kind_of_machine(
+    archive, cache, cross_compiler, monkeypatch, capsys
+):
+    further = {OTHER: (Change("one.c", "return 1", "return 2"),)}
+    monkeypatch.setattr(toolchain.mending, "FURTHER", further)
+    arguments = ["--cache", str(cache), "--archive", str(archive), "--machine", OTHER]
+    assert toolchain.main(arguments) == 0
+    made = Path(capsys.readouterr().out.strip())
+    assert made == toolchain.runtime_wheel(cache, OTHER)
+    assert made.name.endswith(f"_{OTHER}.whl")
+    assert not toolchain.tools_folder(cache).exists()
+
+
+@pytest.mark.parametrize("options", ["--machine sparc", f"--machine {OTHER} --server"])
+def test_what_nothing_is_built_for_is_refused(options):
+    with pytest.raises(SystemExit, match="2"):
+        toolchain.main(options.split())
 
 
 def test_the_command_prints_the_wheel_and_nothing_else_on_stdout(archive, cache, capsys):

@@ -53,6 +53,14 @@ def test_the_tag_is_the_newest_c_library_version_that_a_library_asks_for(librari
     assert platform_tag(libraries).startswith("manylinux_2_34_")
 
 
+def test_the_tag_names_the_machine_that_the_libraries_are_for(source, libraries, tmp_path):
+    assert platform_tag(libraries, "aarch64") == "manylinux_2_34_aarch64"
+    path = pack(source, libraries, tmp_path, machine="aarch64")
+    assert path.name.endswith("-py3-none-manylinux_2_34_aarch64.whl")
+    inside = zipfile.ZipFile(path).read(f"{INFO}/WHEEL").decode()
+    assert "Tag: py3-none-manylinux_2_34_aarch64\n" in inside
+
+
 def test_versions_are_compared_as_numbers(libraries):
     assert platform_tag(libraries[:1]).startswith("manylinux_2_17_")
 

@@ -9,6 +9,7 @@ import pytest
 from sfta.adapters import wheel_file, wheelhouse
 from sfta.adapters.wheel_file import Wheel, pack_edge
 from sfta_edge.errors import MissingDependencyError
+from wheels_made import order
 
 LICENCE = "sfta_edge-9.9.dist-info/licenses/LICENSE"
 
@@ -57,13 +58,13 @@ def test_no_device_gets_code_without_its_licence(
     with pytest.raises(MissingDependencyError, match="no licence text"):
         pack_edge(tmp_path)
     with pytest.raises(MissingDependencyError, match="no licence text"):
-        wheelhouse.identity(["3.11"], tmp_path)
+        wheelhouse.identity(order("3.11"), tmp_path)
 
 
 def test_another_licence_text_is_another_house(installed_wheels, runtime_package, tmp_path):
-    first = wheelhouse.identity(["3.11"], tmp_path)
+    first = wheelhouse.identity(order("3.11"), tmp_path)
     (installed_wheels / "site" / LICENCE).write_text("another")
-    assert wheelhouse.identity(["3.11"], tmp_path) != first
+    assert wheelhouse.identity(order("3.11"), tmp_path) != first
 
 
 @pytest.mark.parametrize("name", ["METADATA", "entry_points.txt"])

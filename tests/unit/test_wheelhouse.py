@@ -9,7 +9,7 @@ import pytest
 from sfta.adapters import wheel_file, wheelhouse
 from sfta.adapters.wheel_file import Wheel, refused_licences
 from sfta_edge.errors import ConfigError, IntegrityError, MissingDependencyError, ToolError
-from wheels_made import write_wheel
+from wheels_made import order, write_wheel
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -24,8 +24,7 @@ class FakeIndex:
         self.calls.append(arguments)
         dest = wheelhouse.Path(arguments[arguments.index("--dest") + 1])
         dest.mkdir(exist_ok=True)
-        constraints = arguments[arguments.index("--constraint") + 1]
-        pins = wheelhouse.Path(constraints).read_text().split()
+        pins = [part for part in arguments if "==" in part]
         for pin in [*pins, *self.extra]:
             name, _, number = pin.partition("==")
             if name in self.leave_out:
@@ -55,9 +54,9 @@ def test_what_is_not_installed_cannot_be_pinned(installed_wheels):
 
 def test_wheels_are_gathered_once(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex()
-    house = wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+    house = wheelhouse.gather(order(OWN), tmp_path / "cache", download=index)
     assert [wheel.name for wheel in house.wheels] == ["jinja2", "markupsafe", "sfta-edge"]
-    assert wheelhouse.gather([OWN], tmp_path / "cache", download=index) == house
+    assert wheelhouse.gather(order(OWN), tmp_path / "cache", download=index) == house
     assert len(index.calls) == 1
     text = (house.folder / "requirements.txt").read_text()
     for wheel in house.wheels:
@@ -67,7 +66,7 @@ def test_wheels_are_gathered_once(installed_wheels, runtime_package, tmp_path):
 def test_our_own_wheels_are_the_ones_that_were_handed_over(
     installed_wheels, runtime_package, tmp_path
 ):
-    house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+    house = wheelhouse.gather(order(OWN), tmp_path / "cache", download=FakeIndex())
     assert {w.name: w for w in house.wheels}["markupsafe"].sha256 == Wheel.read(
         runtime_package
     ).sha256
@@ -75,7 +74,7 @@ def test_our_own_wheels_are_the_ones_that_were_handed_over(
 
 def test_every_python_is_asked_for(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex()
-    wheelhouse.gather(["3.11", "3.12"], tmp_path / "cache", download=index)
+    wheelhouse.gather(order("3.11", "3.12"), tmp_path / "cache", download=index)
     asked = [call[call.index("--python-version") + 1] for call in index.calls]
     assert asked == ["3.11", "3.12"]
 
@@ -84,16 +83,12 @@ def test_only_binary_wheels_at_pinned_versions_are_asked_for(
     installed_wheels, runtime_package, tmp_path
 ):
     index = FakeIndex()
-    wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+    wheelhouse.gather(order(OWN), tmp_path / "cache", download=index)
     (call,) = index.calls
     assert call[call.index("--only-binary") + 1] == ":all:"
-    assert "--constraint" in call
+    assert "--no-deps" in call
+    assert call[-1] == f"jinja2=={version('jinja2')}"
     assert not [part for part in call if "://" in part]
-
-
-def test_a_python_is_the_factory_s_own_unless_it_is_said():
-    assert wheelhouse.pythons_of([]) == [OWN]
-    assert wheelhouse.pythons_of(["3.13", "3.12", "3.13"]) == ["3.12", "3.13"]
 
 
 def test_a_failed_download_leaves_nothing_behind(installed_wheels, runtime_package, tmp_path):
@@ -101,7 +96,7 @@ def test_a_failed_download_leaves_nothing_behind(installed_wheels, runtime_packa
         raise ToolError("no network")
 
     with pytest.raises(ToolError, match="no network"):
-        wheelhouse.gather([OWN], tmp_path / "cache", download=fails)
+        wheelhouse.gather(order(OWN), tmp_path / "cache", download=fails)
     assert list((tmp_path / "cache/wheels").iterdir()) == []
 
 
@@ -109,7 +104,7 @@ def test_a_wheel_that_pip_did_not_bring_is_named(installed_wheels, runtime_packa
     index = FakeIndex()
     index.leave_out = ("jinja2",)
     with pytest.raises(ToolError, match="pip did not bring jinja2=="):
-        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+        wheelhouse.gather(order(OWN), tmp_path / "cache", download=index)
 
 
 def test_a_wheel_that_was_never_measured_is_refused(
@@ -118,33 +113,33 @@ def test_a_wheel_that_was_never_measured_is_refused(
     index = FakeIndex()
     index.extra = ("surprise==1.0",)
     with pytest.raises(ToolError, match=r"not installed here: surprise==1\.0"):
-        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+        wheelhouse.gather(order(OWN), tmp_path / "cache", download=index)
 
 
 def test_a_changed_wheel_in_the_cache_is_noticed(installed_wheels, runtime_package, tmp_path):
-    house = wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+    house = wheelhouse.gather(order(OWN), tmp_path / "cache", download=FakeIndex())
     write_wheel(house.folder, "jinja2", version("jinja2"), licence="License-Expression: BSD")
     with pytest.raises(IntegrityError, match="are not those that were put there"):
-        wheelhouse.gather([OWN], tmp_path / "cache", download=FakeIndex())
+        wheelhouse.gather(order(OWN), tmp_path / "cache", download=FakeIndex())
 
 
 def test_a_copyleft_wheel_stops_the_bundle(installed_wheels, runtime_package, tmp_path):
     index = FakeIndex(jinja2="License-Expression: AGPL-3.0-or-later")
     with pytest.raises(ConfigError, match=r"is under AGPL-3\.0-or-later"):
-        wheelhouse.gather([OWN], tmp_path / "cache", download=index)
+        wheelhouse.gather(order(OWN), tmp_path / "cache", download=index)
 
 
 def test_the_identity_follows_code_versions_and_python(
     installed_wheels, runtime_package, tmp_path, monkeypatch
 ):
-    first = wheelhouse.identity(["3.11"], tmp_path)
-    assert wheelhouse.identity(["3.11"], tmp_path) == first
-    assert wheelhouse.identity(["3.12"], tmp_path) != first
+    first = wheelhouse.identity(order("3.11"), tmp_path)
+    assert wheelhouse.identity(order("3.11"), tmp_path) == first
+    assert wheelhouse.identity(order("3.12"), tmp_path) != first
     (tmp_path / "more.py").write_text("x = 1\n")
     monkeypatch.setattr(
         wheelhouse, "edge_sources", lambda: {"sfta_edge/more.py": tmp_path / "more.py"}
     )
-    assert wheelhouse.identity(["3.11"], tmp_path) != first
+    assert wheelhouse.identity(order("3.11"), tmp_path) != first
 
 
 @pytest.mark.parametrize(
