@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sfta_edge.archive import write_archive
 from sfta_edge.installation import install
-from sfta_edge.launcher import MOST_STARTS, STARTS
+from sfta_edge.launcher import MOST_RETURNS, MOST_STARTS, STARTS
 from sfta_edge.parts import split
 from sfta_edge.probation import Probation, mark_good
 from sfta_edge.seal import seal
@@ -149,7 +149,7 @@ class Device:
             assert state.counters[key] >= counter
         if (self.root / STARTS).exists():
             _, count = (self.root / STARTS).read_text().split()
-            assert int(count) <= MOST_STARTS
+            assert int(count) <= MOST_STARTS + MOST_RETURNS
 
 
 def leave(root):

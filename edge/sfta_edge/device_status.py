@@ -13,6 +13,7 @@ from typing import Any
 from sfta_edge import __version__
 from sfta_edge.egress import egress
 from sfta_edge.errors import IntegrityError
+from sfta_edge.launcher import why_it_stays
 from sfta_edge.slots import State, read_state
 from sfta_edge.trust import current_trust
 
@@ -37,6 +38,7 @@ def device_status(root: Path) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "root": str(root),
         **_installed(state),
+        "stays": state.stays or why_it_stays(root, state.probation),
         "trust": _trust(root),
         "disk": {"free": disk.free, "total": disk.total},
         "memory": _memory(),

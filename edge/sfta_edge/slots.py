@@ -16,7 +16,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
-from sfta_edge.launcher import write_launcher
+from sfta_edge.launcher import PROGRAM, write_launcher
 from sfta_edge.manifest import MANIFEST, canonical_json, sync_folder, write_durably
 from sfta_edge.signature import fingerprint, load_public_key, open_verified, public_pem
 from sfta_edge.trust import require_trusted
@@ -64,6 +64,8 @@ class State:
     """Manifest of the active bundle while it has to prove itself; empty once it has."""
     reason: str = ""
     """Why the bundle before the active one was left, if a rollback did that."""
+    stays: str = ""
+    """Why the active bundle answers without having proved itself: nothing can take its place."""
 
     @property
     def current(self) -> Installed | None:
@@ -115,7 +117,7 @@ class State:
                 raise IntegrityError(f"unknown schema {data['schema']!r} in {STATE}")
             slots = {name: Installed(**what) for name, what in data["slots"].items()}
             # A state that an older program wrote knows of no probation.
-            told = {name: data.get(name, "") for name in ("probation", "reason")}
+            told = {name: data.get(name, "") for name in ("probation", "reason", "stays")}
             state = cls(data["active"], slots, dict(data["counters"]), **told)
             if not _is_sound(state):
                 raise IntegrityError(f"{STATE} is not readable: it contradicts itself")
@@ -137,7 +139,7 @@ def read_state(root: Path) -> State:
 
 
 def write_state(root: Path, state: State) -> None:
-    """Replace the state in one durable step."""
+    """Replace the state in one durable step; whoever does holds the lock."""
     write_durably(root / STATE, state.to_bytes())
 
 
@@ -176,7 +178,10 @@ def activate(
     """Make a complete slot the active one; `change` is part of the same step."""
     keys = root / "keys"
     keys.mkdir(exist_ok=True)
-    write_durably(keys / f"{fingerprint(key)}.pem", public_pem(key))
+    named, pem = keys / f"{fingerprint(key)}.pem", public_pem(key)
+    # A service that goes back to the bundle before may not write there, and need not.
+    if not named.is_file() or named.read_bytes() != pem:
+        write_durably(named, pem)
     sync_folder(root)
     if installed.environment:
         write_launcher(root)
@@ -217,7 +222,10 @@ def rollback(root: Path, reason: str = "") -> State:
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Keep other installations out until the block ends; a crash releases the lock."""
+    """Keep other installations out until the block ends; a crash releases the lock.
+
+    What a writer was writing when the power went is removed first.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as stream:
         try:
@@ -226,14 +234,24 @@ def locked(root: Path) -> Iterator[None]:
             raise SftaError(
                 f"another installation is working in {root}", hint="Wait until it ends."
             ) from None
+        _remove_leftovers(root)
         yield
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Scratch files of the dead: who holds the lock is the only one that writes these."""
+    for folder, name in ((root, STATE), (root / "keys", "*.pem"), (root / "bin", PROGRAM)):
+        for path in folder.glob(f".{name}.*"):
+            # A service may not write beside its data; the next installation can.
+            with suppress(OSError):
+                path.unlink()
 
 
 def _is_sound(state: State) -> bool:
     """Values come from parsed JSON: their annotations are claims until this was asked."""
     if not set(state.slots) <= set(NAMES) or state.active not in (None, *state.slots):
         return False
-    texts: list[Any] = [state.probation, state.reason]
+    texts: list[Any] = [state.probation, state.reason, state.stays]
     if not all(isinstance(text, str) for text in texts):
         return False
     counters: list[Any] = list(state.counters.values())

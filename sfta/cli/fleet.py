@@ -2,6 +2,8 @@
 
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from sfta.cli.options import JSON
 from sfta.cli.screen import print_json
 
 _SCHEMA = "sfta.status/1"
+_STATUS = "status.json"
+_MOST_BYTES = 1 << 20
 _LITTLE = 1 << 30
 _DAY = 86_400
 Status = dict[str, Any]
@@ -30,6 +34,7 @@ Status = dict[str, Any]
 def command(files: tuple[Path, ...], *, days: int, as_json: bool) -> None:
     """Show what runs where, and what needs a look: files of `sfta-edge status --json`, or folders.
 
+    Files of `sfta-edge diagnostics` are read as well; with --label their devices have a name.
     Of each device the newest file counts. Example: sfta fleet /media/stick/status
     """  # fmt: skip
     newest: dict[str, Status] = {}
@@ -66,6 +71,8 @@ def remarks(status: Status, latest: Mapping[str, int], oldest_seconds: float) ->
         yield f"behind: {latest[active['name']]} is out"
     if status["reason"]:
         yield f"went back: {status['reason']}"
+    if status.get("stays"):
+        yield f"did not prove itself and stays: {status['stays']}"
     if status["probation"]:
         yield "a new bundle has not proved itself yet"
     if (status["trust"] or {}).get("problem"):
@@ -84,13 +91,13 @@ def _read(paths: tuple[Path, ...]) -> Iterator[Status]:
     found = list(_files(paths))
     for path in found:
         try:
-            status = json.loads(path.read_bytes())
+            status = json.loads(_content(path))
             if status["schema"] == _SCHEMA:
                 _row(status)
                 list(remarks(status, _latest({"": status}), 0))
                 yield status
                 continue
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass
         raise ConfigError(f"{path} is no status file", hint="Make it: sfta-edge status --json.")
     if not found:
@@ -99,7 +106,32 @@ def _read(paths: tuple[Path, ...]) -> Iterator[Status]:
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     for path in paths:
-        yield from sorted(path.glob("*.json")) if path.is_dir() else [path]
+        inside = sorted([*path.glob("*.json"), *path.glob("*.zip")])
+        yield from inside if path.is_dir() else [path]
+
+
+def _content(path: Path) -> bytes:
+    """The status in a file; the archive comes from elsewhere and may be anything.
+
+    Raises:
+        ValueError: an archive that cannot be read, or is far too large for a status.
+    """
+    if path.suffix != ".zip":
+        return path.read_bytes()
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(_STATUS) as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
+        raise ValueError(str(error)) from error
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{_STATUS} is too large")
+    return content
 
 
 def _latest(statuses: Mapping[str, Status]) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """One small file says which slot answers; whatever it says is true, or it is refused."""
 
+import signal
 import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -234,3 +236,49 @@ def test_a_state_survives_its_file(first, second):
 def test_writing_the_state_leaves_no_other_file(tmp_path):
     write_state(tmp_path, State().switched("a", installed()))
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sfta_edge.slots import State, locked, write_state
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+Path.replace = die
+with locked(Path(sys.argv[1])):
+    write_state(Path(sys.argv[1]), State())
+"""
+
+
+def test_what_a_writer_left_when_the_power_went_is_removed_by_the_next_one(tmp_path):
+    filled(tmp_path, "a", 1)
+    before = (tmp_path / STATE).read_bytes()
+    program = f"import sys; sys.path[:0] = {sys.path!r}\n{KILLED}"
+    died = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".state.json.*"))) == 1
+    assert (tmp_path / STATE).read_bytes() == before
+    for name in (f"keys/.{PRINT}.pem.77", "bin/.sfta-edge.77"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".trust.json.77").write_text("of somebody who needs no lock")
+    with locked(tmp_path):
+        write_state(tmp_path, State())
+    left = {path.name for path in tmp_path.rglob(".*")}
+    assert left == {".lock", ".trust.json.77"}
+
+
+def test_leftovers_that_cannot_be_removed_do_not_keep_anybody_out(tmp_path):
+    """A service may not write beside its data."""
+    (tmp_path / ".state.json.77").mkdir()
+    with locked(tmp_path):
+        write_state(tmp_path, State())
+    assert read_state(tmp_path) == State()
+
+
+def test_somebody_who_waits_for_the_lock_removes_nothing(tmp_path):
+    with locked(tmp_path):
+        scratch = tmp_path / ".state.json.77"
+        scratch.write_text("being written")
+        with pytest.raises(SftaError), locked(tmp_path):
+            pytest.fail("two at once")
+        assert scratch.exists()

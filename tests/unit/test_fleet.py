@@ -2,12 +2,15 @@
 
 import json
 import time
+import zipfile
 
 import pytest
 from click.testing import CliRunner
 
 from sfta.cli.fleet import command
 from sfta_edge.device_status import device_status
+from sfta_edge.diagnostics.collection import Wanted, collected
+from sfta_edge.diagnostics.packing import packed, write_new
 from sfta_edge.errors import ConfigError
 
 
@@ -96,5 +99,49 @@ def test_another_file_is_refused_by_name(tmp_path, content):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
+    done = CliRunner().invoke(command, [str(tmp_path)])
+    assert isinstance(done.exception, ConfigError)
+
+
+def zipped(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+
+
+def test_a_file_of_diagnostics_is_read_like_a_status(tmp_path):
+    parts = collected(tmp_path / "root", Wanted("plant-9", doctor=None))
+    write_new(tmp_path / "plant-9.zip", packed(parts))
+    done = CliRunner().invoke(command, [str(tmp_path)])
+    assert "plant-9  -  nothing is installed" in done.output
+
+
+def test_a_bundle_that_only_stays_needs_a_look(shown):
+    assert "did not prove itself and stays: damaged" in shown(status(stays="damaged"))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"status_json": "[" * 100_000},
+        {"status_json": " " * (2 << 20)},
+        {"other_json": "{}"},
+    ],
+)
+def test_an_archive_that_holds_no_status_is_refused_by_name(tmp_path, members):
+    zipped(tmp_path / "x.zip", **members)
+    done = CliRunner().invoke(command, [str(tmp_path)])
+    assert isinstance(done.exception, ConfigError)
+    assert "x.zip is no status file" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:40], lambda raw: raw[:30] + bytes(20) + raw[50:]]
+)
+def test_a_damaged_archive_is_refused_by_name(tmp_path, damage):
+    zipped(tmp_path / "x.zip", status_json=json.dumps(status()))
+    raw = (tmp_path / "x.zip").read_bytes()
+    (tmp_path / "x.zip").write_bytes(damage(raw))
     done = CliRunner().invoke(command, [str(tmp_path)])
     assert isinstance(done.exception, ConfigError)

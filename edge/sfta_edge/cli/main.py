@@ -30,9 +30,10 @@ COMMANDS = {
     "accounts": "List and change who may log in.",
     "bench": "Measure how fast this device is.",
     "doctor": "Check this device and what is installed.",
+    "diagnostics": "Write a support bundle that names nobody and no document.",
 }
 """Name and what the list of commands says; the code is in the module of the same name."""
-_ANYWHERE = frozenset({"verify", "status", "rollback", "trust", "pack"})
+_ANYWHERE = frozenset({"verify", "status", "rollback", "trust", "pack", "diagnostics"})
 """Commands that compute nothing: they load no package that needs a newer processor."""
 
 

@@ -38,6 +38,8 @@ def command(root: Path, as_json: bool) -> None:
         click.echo("the active bundle is new and has to prove itself by serving")
     if facts["reason"]:
         click.echo(f"the bundle before was left: {facts['reason']}")
+    if facts["stays"]:
+        click.echo(f"the active bundle did not prove itself and stays: {facts['stays']}")
     sealed = (
         "no way out of this network" if facts["offline"]["sealed"] else "it could reach out"
     )
