@@ -16,6 +16,7 @@ from web_sheets import HEIGHT, WIDTH, read_in
 RULES = (
     ("GET", "/v1/documents", "documents"),
     ("POST", "/v1/documents", "upload"),
+    ("PATCH", "/v1/documents/<identity>", "move"),
     ("DELETE", "/v1/documents/<identity>", "delete"),
     ("GET", "/v1/documents/<identity>/file", "file"),
     ("GET", "/v1/documents/<identity>/pages/<int:number>", "page"),
@@ -78,6 +79,13 @@ class Library:
     def cancel(self, identity):
         self.device.jobs[identity]["state"] = "cancelled"
         return "", 204
+
+    def move(self, identity):
+        paper, place = self.device.paper(identity), request.get_json()
+        if "taken" in place["collection"]:
+            raise Conflict("a document of this name or content is there already")
+        paper.collection, paper.access = place["collection"], place["access"]
+        return jsonify(paper.to_json())
 
     def delete(self, identity):
         paper = self.device.paper(identity)

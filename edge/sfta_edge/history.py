@@ -3,7 +3,8 @@
 Rules this module upholds:
 
 - Entries of one caller are never read, counted or deleted by another.
-- A citation of a document that the caller may no longer read is not in an old entry either.
+- Of a document that the caller may no longer read, or that is gone, nothing is in an old entry:
+  neither the citation nor the words of the answer, which stand on it. The entry says so.
 - No caller fills the disk: the oldest entries give way.
 """
 
@@ -86,7 +87,8 @@ class History:
         """The caller's own entries, newest first, or those before an id.
 
         Citations of documents that are not `visible` are left out, and so is every citation
-        that does not say of which document it is.
+        that does not say of which document it is. If one is left out, the words of the answer
+        are too, and ``hidden`` counts the citations that are.
         """
         with self._one_at_a_time:
             found = rows(
@@ -144,7 +146,9 @@ def _seen(answer: dict[str, Any], visible: Visible) -> dict[str, Any]:
     seen = [citation for citation in citations if _may_see(citation, visible)]
     if len(seen) == len(citations):
         return answer
-    return {**answer, "citations": seen, "dropped_chunks": []}
+    hidden = len(citations) - len(seen)
+    words = {"answer": "", "sentences": [], "dropped_chunks": []}
+    return {**answer, **words, "citations": seen, "hidden": hidden}
 
 
 def _may_see(citation: Mapping[str, Any], visible: Visible) -> bool:

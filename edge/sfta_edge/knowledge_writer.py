@@ -153,6 +153,12 @@ class KnowledgeWriter:
         """Put a document into a collection; False if it is not there."""
         return self._set("collection", document_id, collection)
 
+    def set_place(self, document_id: str, collection: str, access: str) -> None:
+        """Both at once: no reader finds one of them changed and the other not."""
+        with self._connection:
+            self.set_access(document_id, access)
+            self.set_collection(document_id, collection)
+
     def rebuild_vectors(self) -> None:
         """Make the vector index anew from the stored vectors; frees what removals left."""
         with self._connection:

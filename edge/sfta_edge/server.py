@@ -1,5 +1,6 @@
 """The application behind waitress: bounded threads, bounded sizes, a clean end."""
 
+import logging
 import signal
 import threading
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from flask import Flask
 from waitress import wasyncore
 
 from sfta_edge.api.asking import ServeLimits
+from sfta_edge.early_admission import admission_of
 from sfta_edge.early_refusal import refuse_with_problems
 from sfta_edge.errors import ConfigError
+from sfta_edge.slow_clients import Patience
 
 _SPARE_THREADS = 4  # health checks and refusals are answered while all places are taken
 _HEADER_BYTES = 16 << 10
-_CONNECTIONS = 128
 _IDLE_SECONDS = 30
+_SPARE_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,23 @@ class Address:
     """0: any free one."""
 
 
-def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
+def create_server(
+    app: Flask, address: Address, limits: ServeLimits, patience: Patience | None = None
+) -> Any:
     """A bound waitress server, for `run`.
+
+    Args:
+        app: asked for every request, and for an upload also before its body is read.
+        address: to listen on.
+        limits: on requests.
+        patience: with clients that are slow.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
+    # One line for each request that waits for a thread; the gate and the metrics count them.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    patience = patience or Patience()
     opened: dict[int, Any] = {}
     try:
         server = waitress.create_server(
@@ -43,7 +57,10 @@ def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
             host=address.host,
             port=address.port,
             threads=limits.places + _SPARE_THREADS,
-            connection_limit=_CONNECTIONS,
+            # Not reached as long as a connection gives way; then none is accepted any more.
+            connection_limit=patience.connections + _SPARE_CONNECTIONS,
+            # select() ends the loop at a handle above 1023, or at one that was just closed.
+            asyncore_use_poll=True,
             channel_timeout=_IDLE_SECONDS,
             max_request_body_size=limits.file_bytes,
             max_request_header_size=_HEADER_BYTES,
@@ -51,7 +68,7 @@ def create_server(app: Flask, address: Address, limits: ServeLimits) -> Any:
             channel_request_lookahead=1,
             ident=None,
         )
-        refuse_with_problems(server, limits.body_bytes)
+        refuse_with_problems(server, limits.body_bytes, admission_of(app), patience)
     except (OSError, ValueError) as error:
         wasyncore.close_all(opened)
         raise ConfigError(

@@ -57,6 +57,18 @@ def test_a_citation_of_a_document_that_was_taken_away_is_not_shown(history):
     assert found["dropped_chunks"] == []
 
 
+def test_the_words_of_an_answer_go_with_a_citation_and_the_entry_says_so(history):
+    said = [{"start": 0, "end": 16, "supported": True}]
+    history.add(MIA, "q", {**answer(OIL, PAY, PAY), "sentences": said})
+    whole = history.entries(MIA)[0]["answer"]
+    assert (whole["answer"], whole["sentences"]) == ("every 2000 hours", said)
+    assert "hidden" not in whole
+    part = history.entries(MIA, visible=lambda document: document == "manual")[0]["answer"]
+    assert (part["answer"], part["sentences"], part["hidden"]) == ("", [], 2)
+    assert history.entries(MIA, visible=lambda _: False)[0]["answer"]["hidden"] == 3
+    assert history.entries(MIA)[0]["answer"] == whole
+
+
 def test_a_citation_that_names_no_document_id_is_not_shown_and_own_words_are(history):
     own_words = {"chunk_id": None, "quote": "made up", "document": None}
     history.add(MIA, "q", answer({"chunk_id": "x", "document": "old.pdf"}, own_words))

@@ -139,6 +139,21 @@ def test_a_document_is_replaced_under_its_own_name(page):
     assert (job["name"], job["access"]) == ("safety-manual.docx", ["safety team"])
 
 
+def test_collection_and_groups_of_a_document_are_changed(page):
+    page.press("[aria-label^='Change collection and access of Safety Manual']")
+    page.shows(".dialog", "Safety Manual")
+    page.write("[name=to]", "taken")
+    page.write("[name=groups]", "shift a,  shift b")
+    page.press(".dialog .primary")
+    page.shows(".dialog [role=alert]", "a document of this name or content is there already.")
+    page.write("[name=to]", "Valves")
+    page.press(".dialog .primary")
+    page.shows("#notices", "Safety Manual was changed.")
+    assert until(lambda: "Only shift a, shift b" in row_of(page, "Safety Manual"))
+    assert "Valves" in row_of(page, "Safety Manual")
+    assert len([call for call in page.device.calls if call.startswith("PATCH")]) == 2
+
+
 def test_a_document_is_removed_only_after_asking(page):
     page.press("[aria-label='Delete Safety Manual']")
     page.shows(".dialog", "“Safety Manual” with its one page will no longer be found.")
@@ -159,6 +174,7 @@ def test_a_document_of_the_bundle_can_be_neither_removed_nor_replaced(page):
     )
     assert labels == [
         "Download Safety Manual",
+        "Change collection and access of Safety Manual",
         "Replace Safety Manual with a newer file",
         "Delete Safety Manual",
     ]

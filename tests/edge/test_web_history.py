@@ -35,6 +35,18 @@ def test_what_was_asked_can_be_read_and_asked_again(page):
     )
 
 
+def test_an_answer_whose_source_may_not_be_read_any_more_says_why_it_is_hidden(page):
+    page.answered("When is the oil due?")
+    answer = page.device.past[0]["answer"]
+    answer.update(answer="", sentences=[], citations=answer["citations"][:1], hidden=2)
+    page.run("location.hash = '#/history'")
+    page.shows(".history-open", "This answer is hidden")
+    page.press(".history-open")
+    page.shows(".history-body .note", "It stands on 2 quotes from documents that were removed")
+    assert len(page.texts(".history-body .source")) == 1
+    assert page.run("return document.querySelector('.history-body .verdict')") is None
+
+
 def test_one_question_or_all_are_deleted_after_asking(page):
     for question in ("How is the weather?", "When is the oil due?", "When was it built?"):
         page.answered(question)

@@ -33,6 +33,8 @@ _METRICS = "/metrics"
 _ENTRY = frozenset({"/v1/session", "/v1/setup"})
 _ASKED = frozenset({"/v1/ask", "/v1/chat/completions", "/v1/embeddings"})
 _UPLOADED = frozenset({"/v1/documents"})
+ADMITTED = "sfta.admitted"
+"""In the environment of a request that passed before its body came, see `early_admission`."""
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
@@ -66,7 +68,9 @@ def admit_callers(app: Flask, accounts: Accounts, settings: AdmissionSettings) -
         caller = current_caller()
         if request.method == "POST" and request.path in _ASKED:
             questions.take(caller.token or caller.name)
-        if request.method == "POST" and request.path in _UPLOADED:
+        # An upload that was admitted before its body came was counted then.
+        counted = request.environ.get(ADMITTED, False)
+        if request.method == "POST" and request.path in _UPLOADED and not counted:
             uploads.take(caller.token or caller.name)
 
     app.before_request(admit)

@@ -197,7 +197,9 @@ class _Service:
                 raise too_late(longest)
 
     def _steps(self, asked: Asked, cancel: threading.Event, gone: Callable[[], bool]) -> Steps:
-        """The answer's pieces; a client that hangs up cancels it."""
+        """The answer's pieces; a client that hangs up, or did while it waited, cancels it."""
+        if gone():
+            cancel.set()
         steps = self._desk.answerer.stream(
             asked.question,
             cancel=cancel,

@@ -1,59 +1,46 @@
-"""The documents of the Edge API: listing, adding, showing and removing them.
+"""The documents of the Edge API: listing, adding, showing, moving and removing them.
 
 Rules this module upholds:
 
 - What a caller's view does not hold is not found, whatever the request.
 - A file goes to disk piece by piece; the length a client announces is a promise, not a fact.
-- An editor gives a document to groups of their own only; an admin to any.
+- An editor gives a document to groups of their own only; an admin to any. Groups that have it
+  already may keep it.
 - A file that is handed out is never run by the browser as a page of this device.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple
-from pathlib import PurePosixPath
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from flask import Flask, Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    HTTPException,
-    NotFound,
-    RequestEntityTooLarge,
-    TooManyRequests,
-    UnsupportedMediaType,
-)
+from werkzeug.exceptions import BadRequest, Conflict, NotFound, UnsupportedMediaType
 
 from sfta_edge.api.calls import current_caller, require
-from sfta_edge.caller import Caller, View, groups_of
+from sfta_edge.api.library_refusals import refusals
+from sfta_edge.api.places import place_of, require_groups
+from sfta_edge.caller import EVERYTHING, Caller, View, groups_of
 from sfta_edge.documents.media import DOCX, PDF
 from sfta_edge.errors import IntegrityError
 from sfta_edge.found import DocumentFacts, Page
+from sfta_edge.guard import json_body
 from sfta_edge.library.job import Job
 from sfta_edge.library.library import Library
 from sfta_edge.library.page_images import WIDTHS, PageImages
-from sfta_edge.library.refusals import (
-    BadNameError,
-    DiskLowError,
-    NotFoundError,
-    QueueFullError,
-    SettledError,
-    TooLargeError,
-    UnreadKindError,
-)
+from sfta_edge.library.refusals import NotFoundError
 
 ViewFunction = Callable[..., ResponseReturnValue]
 _DEFAULT_WIDTH = 960
-_RETRY_SECONDS = 60
 _NO_DOCUMENT = "there is no such document"
 _NO_JOB = "there is no such job"
 _INERT = frozenset({PDF, DOCX})
 """Kinds that a browser never runs as a page."""
 _BYTES = "application/octet-stream"
+_WRAPPER = "wsgi.file_wrapper"
 
 
 class Reader(Protocol):
@@ -64,12 +51,6 @@ class Reader(Protocol):
     def document(self, document_id: str, view: View, /) -> DocumentFacts: ...
 
     def page(self, document_id: str, number: int, view: View, /) -> Page: ...
-
-
-class InsufficientStorageError(HTTPException):
-    """507: too little space is left to take anything in."""
-
-    code = 507
 
 
 def add_documents(
@@ -87,7 +68,11 @@ def add_documents(
     made = _Documents(library, reader, images, file_bytes)
     rules: dict[str, dict[str, ViewFunction]] = {
         "/v1/documents": {"GET": made.listing, "POST": made.upload},
-        "/v1/documents/<identity>": {"GET": made.one, "DELETE": made.remove},
+        "/v1/documents/<identity>": {
+            "GET": made.one,
+            "PATCH": made.move,
+            "DELETE": made.remove,
+        },
         "/v1/documents/<identity>/file": {"GET": made.file},
         "/v1/documents/<identity>/pages/<int(max=1000000):number>": {"GET": made.page},
         "/v1/documents/<identity>/pages/<int(max=1000000):number>/image": {"GET": made.image},
@@ -130,8 +115,8 @@ class _Documents:
                 "send the file itself as the body, not packed in another"
             )
         access = request.args.get("access", "")
-        _require_groups(caller, access)
-        with _refusals():
+        require_groups(caller, groups_of(access))
+        with refusals():
             submitted = self._library.submit(
                 request.stream,
                 request.args.get("name", ""),
@@ -143,12 +128,24 @@ class _Documents:
         status = 202 if submitted.new else 200
         return jsonify({"job": submitted.job.to_json()}), status
 
+    def move(self, identity: str) -> Response:
+        caller = require("editor")
+        place = place_of(json_body())
+        facts = self._facts(identity)
+        if self._own(identity) is None:
+            raise Conflict("the document belongs to the bundle; only another bundle changes it")
+        if "access" in place:
+            require_groups(caller, groups_of(place["access"]) - groups_of(facts.access))
+        with refusals():
+            job = self._library.move(identity, **place)
+        return jsonify(self._shown(self._facts(identity, EVERYTHING), job))
+
     def remove(self, identity: str) -> tuple[str, int]:
         require("editor")
         facts = self._facts(identity)
         if self._own(identity) is None:
             raise Conflict("the document belongs to the bundle; only another bundle removes it")
-        with _refusals():
+        with refusals():
             self._library.remove(identity)
         self._images.forget(facts.sha256)
         return "", 204
@@ -158,13 +155,14 @@ class _Documents:
         path = self._images.original(facts.sha256)
         if path is None:
             raise NotFound("the file of this document is not on the device")
-        return send_file(
+        answer = send_file(
             path,
             mimetype=facts.media_type if facts.media_type in _INERT else _BYTES,
             as_attachment=True,
             download_name=PurePosixPath(facts.name).name or "document",
             etag=facts.sha256,
         )
+        return _by_the_server(answer, path)
 
     def page(self, identity: str, number: int) -> Response:
         facts, page = self._page(identity, number)
@@ -208,7 +206,7 @@ class _Documents:
 
     def cancel(self, identity: str) -> tuple[str, int]:
         job = self._job(identity)
-        with _refusals():
+        with refusals():
             self._library.cancel(job.id)
         return "", 204
 
@@ -222,10 +220,10 @@ class _Documents:
             raise NotFound(_NO_JOB)
         return job
 
-    def _facts(self, identity: str) -> DocumentFacts:
-        view = current_caller().view()
+    def _facts(self, identity: str, view: View | None = None) -> DocumentFacts:
+        """A document that the caller sees, or that a view holds."""
         try:
-            return self._reader.document(identity, view)
+            return self._reader.document(identity, view or current_caller().view())
         except IntegrityError as error:
             raise NotFound(_NO_DOCUMENT) from error
 
@@ -256,37 +254,20 @@ class _Documents:
         }
 
 
+def _by_the_server(answer: Response, path: Path) -> Response:
+    """Let the server send a part of a file as it sends a whole one: then no thread waits."""
+    if answer.status_code == HTTPStatus.PARTIAL_CONTENT and _WRAPPER in request.environ:
+        part: Any = answer.response
+        part.close()
+        file = path.open("rb")
+        file.seek(answer.content_range.start or 0)
+        # waitress sends as many bytes as the answer is long, from where the file stands.
+        answer.response = request.environ[_WRAPPER](file)
+    return answer
+
+
 def _may_see(caller: Caller, job: Job) -> bool:
     """A job is seen by whoever will see its document, and by whoever handed it in."""
     groups = groups_of(job.place.access)
     everybody = not groups or caller.role == "admin"
     return everybody or bool(groups & caller.groups) or job.owner == caller.name
-
-
-def _require_groups(caller: Caller, access: str) -> None:
-    foreign = groups_of(access) - caller.groups
-    if foreign and caller.role != "admin":
-        raise Forbidden(
-            f"you are not in the group {min(foreign)}, so you cannot give it anything"
-        )
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What the library refuses, as the status that the Edge API gives it."""
-    try:
-        yield
-    except BadNameError as error:
-        raise BadRequest(str(error)) from error
-    except TooLargeError as error:
-        raise RequestEntityTooLarge(str(error)) from error
-    except UnreadKindError as error:
-        raise UnsupportedMediaType(str(error)) from error
-    except DiskLowError as error:
-        raise InsufficientStorageError(str(error)) from error
-    except QueueFullError as error:
-        raise TooManyRequests(str(error), retry_after=_RETRY_SECONDS) from error
-    except SettledError as error:
-        raise Conflict(str(error)) from error
-    except NotFoundError as error:
-        raise NotFound(str(error)) from error

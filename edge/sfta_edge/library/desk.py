@@ -1,14 +1,17 @@
 """What is done with one job, and what stays of it: every change to the index is made here.
 
 File, job and knowledge file change in an order that an interruption cannot break: a document is
-written before its job is done, and a job is forgotten before its document is removed.
-`reconcile` finishes what was interrupted.
+written before its job is done, a job is forgotten before its document is removed, and it says where
+a document stands before the document stands there. `reconcile` finishes what was interrupted.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+
+import apsw
 
 from sfta_edge.library.indexing import Indexer, open_writer, place_id, write_document
 from sfta_edge.library.job import Job, Place
@@ -16,10 +19,17 @@ from sfta_edge.library.jobs import JobList
 from sfta_edge.library.limits import StoreLimits
 from sfta_edge.library.originals import Originals, Received
 from sfta_edge.library.reconciling import reconcile
+from sfta_edge.library.refusals import TakenPlaceError
 from sfta_edge.library.sandbox import CancelledError
 from sfta_edge.reembedding import reembed
 
+log = logging.getLogger("sfta_edge")
 _INTERRUPTED = "the program ended {} times while it read this file"
+_HAS_ID = "document_id = ? AND state NOT IN ('failed', 'cancelled')"
+_STANDS = (
+    "state NOT IN ('failed', 'cancelled') AND (name = ? OR sha256 = ?)"
+    " AND collection = ? AND access = ? AND id <> ?"
+)
 
 
 class Desk:
@@ -61,9 +71,8 @@ class Desk:
         with self.changing:
             self._originals.keep(received)
             try:
-                return self._jobs.add(
-                    name, sha256, received.size, place, owner, place_id(sha256, name, place)
-                )
+                identity = self._free_id(sha256, name, place)
+                return self._jobs.add(name, sha256, received.size, place, owner, identity)
             except BaseException:
                 if not self._jobs.uses(sha256):
                     self._originals.remove(sha256)
@@ -130,6 +139,27 @@ class Desk:
                 self._clear(job)
             return ended
 
+    def move(self, job: Job, place: Place) -> None:
+        """Put a document into another collection, and give it to other groups.
+
+        It keeps its id. When this returns, the next search goes by it.
+
+        Raises:
+            TakenPlaceError: a document of the same name or content stands there.
+            OSError, apsw.Error: the disk does not take it; then the document stays as it was.
+        """
+        with self.changing:
+            there = (job.name, job.sha256, place.collection, place.access, job.id)
+            if self._jobs.some(_STANDS, *there):
+                raise TakenPlaceError("a document of this name or content is there already")
+            self._jobs.move(job, place)
+            try:
+                self._set_place(job.document_id, place)
+            except BaseException:
+                self._stay(job)
+                raise
+        self._on_change()
+
     def remove(self, job: Job) -> None:
         """Remove a document with its rows, its file and its job."""
         with self.changing:
@@ -140,6 +170,25 @@ class Desk:
                 writer.remove(job.document_id)
             self._clear(job)
         self._on_change()
+
+    def _free_id(self, sha256: str, name: str, place: Place) -> str:
+        """Id for a new document: one that was moved from this place still has the plain one."""
+        identity = place_id(sha256, name, place)
+        while self._jobs.some(_HAS_ID, identity):
+            identity = place_id(identity, name, place)
+        return identity
+
+    def _set_place(self, document_id: str, place: Place) -> None:
+        with closing(open_writer(self._knowledge, self._indexer.embedder.identity)) as writer:
+            writer.set_place(document_id, place.collection, place.access)
+
+    def _stay(self, job: Job) -> None:
+        """Take a move back that the knowledge file did not follow."""
+        try:
+            self._jobs.move(job, job.place)
+        except (OSError, apsw.Error):
+            # A disk that is full takes no note either; the next start finishes the move.
+            log.exception("the move of document %s is not taken back", job.document_id)
 
     def _clear(self, job: Job) -> None:
         """Remove what a job that has ended leaves; its file stays if another needs it."""

@@ -177,6 +177,14 @@ class JobList:
             )
         return int(found[0][0]) if found else 0
 
+    def move(self, job: Job, place: Place) -> None:
+        """Say that the document of a job that is done stands at another place."""
+        with self._changed():
+            self._connection.execute(
+                "UPDATE jobs SET collection = ?, access = ? WHERE id = ? AND state = 'done'",
+                (place.collection, place.access, job.id),
+            )
+
     def again(self, job: Job) -> None:
         """Let a job that is done wait to be done once more."""
         with self._changed():

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import apsw
+
 from sfta_edge.documents.rules import ChunkRules, ChunkSizes
 from sfta_edge.library.desk import Desk
 from sfta_edge.library.disk_trouble import is_disk_trouble
@@ -204,6 +206,40 @@ class Library:
         if found is None:
             raise NotFoundError(f"there is no document {document_id} of this device's own")
         return found
+
+    def move(
+        self, document_id: str, *, collection: str | None = None, access: str | None = None
+    ) -> Job:
+        """Put a document into another collection, or give it to other groups.
+
+        It keeps its id. When this returns, it is on disk and the next search goes by it.
+
+        Args:
+            document_id: of a document of the device's own.
+            collection: None: the one that it is in.
+            access: groups, separated by commas; empty: everybody. None: those it is open to.
+
+        Raises:
+            BadNameError: a name that no collection or group can have.
+            DiskLowError: the disk takes nothing, or the device only reads.
+            NotFoundError: the device has none of this id of its own.
+            TakenPlaceError: a document of the same name or content stands there.
+        """
+        if self.read_only:
+            raise _reads_only()
+        job = self.document(document_id)
+        place = checked_place(
+            job.place.collection if collection is None else collection,
+            job.place.access if access is None else access,
+        )
+        if place != job.place:
+            try:
+                self._desk.move(job, place)
+            except (OSError, apsw.Error) as error:
+                if is_disk_trouble(error):
+                    raise disk_full() from error
+                raise
+        return self.document(document_id)
 
     def remove(self, document_id: str) -> None:
         """Remove a document: its rows, its file and its job.

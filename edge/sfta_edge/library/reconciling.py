@@ -1,8 +1,9 @@
 """After an interruption: what list of jobs, knowledge file and folder of files disagree on.
 
-The list of jobs is right. A document that no job knows goes, as its removal was interrupted; a
-document that is not in the knowledge file is read again, as long as its file is there. So a
-knowledge file that was lost or damaged costs time and no document.
+The list of jobs is right. A document that no job knows goes, as its removal was interrupted; one
+that stands elsewhere than its job says is moved; a document that is not in the knowledge file is
+read again, as long as its file is there. So a knowledge file that was lost or damaged costs time
+and no document.
 """
 
 import logging
@@ -32,14 +33,17 @@ def reconcile(path: Path, jobs: JobList, originals: Originals, indexer: Indexer)
     there = _documents(path)
     done = jobs.documents()
     open_jobs = jobs.some("state IN ('waiting', 'running')")
-    strays = there - {job.document_id for job in (*done, *open_jobs)}
+    strays = there.keys() - {job.document_id for job in (*done, *open_jobs)}
+    moved = [job for job in done if there.get(job.document_id, job.place) != job.place]
     # Written, but not yet noted as done: these take the places of documents before them.
     written = {_spot(job) for job in open_jobs if job.document_id in there}
-    if strays:
-        log.warning("removing %d documents whose removal was interrupted", len(strays))
+    if strays or moved:
+        log.warning("finishing %d removals and %d moves", len(strays), len(moved))
         with closing(open_writer(path, identity)) as writer:
             for stray in sorted(strays):
                 writer.remove(stray)
+            for job in moved:
+                writer.set_place(job.document_id, job.place.collection, job.place.access)
     for job in done:
         if job.document_id not in there and _spot(job) not in written:
             if originals.path(job.sha256).is_file():
@@ -48,7 +52,7 @@ def reconcile(path: Path, jobs: JobList, originals: Originals, indexer: Indexer)
                 jobs.lose(job, _GONE)
     originals.remove_others(jobs.uses)
     indexer.clear_others(lambda identifier: _is_open(jobs, identifier))
-    return changed or bool(strays)
+    return changed or bool(strays or moved)
 
 
 def _spot(job: Job) -> tuple[str, Place]:
@@ -85,8 +89,9 @@ def _set_aside(path: Path) -> bool:
     return True
 
 
-def _documents(path: Path) -> set[str]:
+def _documents(path: Path) -> dict[str, Place]:
     if not path.exists():
-        return set()
+        return {}
     with closing(open_knowledge(path)) as knowledge:
-        return {str(row[0]) for row in knowledge.connection.execute("SELECT id FROM documents")}
+        found = knowledge.connection.execute("SELECT id, collection, access FROM documents")
+        return {str(identity): Place(*place) for identity, *place in found}

@@ -27,6 +27,10 @@ class SettledError(RefusedError):
     """The job has ended, or the document belongs to the bundle: it cannot be changed."""
 
 
+class TakenPlaceError(RefusedError):
+    """Another document stands where one is to be moved."""
+
+
 class NotFoundError(RefusedError):
     """There is no such job or document."""
 

@@ -2,9 +2,9 @@
 
 import { addingPanel } from "./adding.js";
 import { call, may, path } from "./api.js";
-import { confirmed } from "./dialog.js";
+import { confirmed, formDialog } from "./dialog.js";
 import { fill, find, make } from "./element.js";
-import { choiceField, field } from "./field.js";
+import { choiceField, field, namesIn } from "./field.js";
 import { day, say, size } from "./language.js";
 import { notify } from "./notice.js";
 import { empty, iconButton, row } from "./row.js";
@@ -119,6 +119,7 @@ function actions(document, name, reload) {
   if (document.has_file) made.push(fileLink(document, name));
   if (may("editor") && document.origin !== "bundle") {
     made.push(
+      iconButton("edit", say("documents.move", { name }), () => move(document, name, reload)),
       iconButton("replace", say("documents.replace", { name }), () => replace(document)),
       iconButton("trash", say("documents.delete", { name }), () => remove(document, name, reload)),
     );
@@ -132,6 +133,21 @@ function fileLink(document, name) {
     make("a", { href: path`v1/documents/${document.id}/file`, download: document.name }).click();
   });
   return link;
+}
+
+/** Ask for another collection and other groups; both count from the next question on. */
+function move({ id, collection, access }, name, reload) {
+  const fields = [
+    field({ name: "to", label: say("collection"), hint: say("adding.collection.hint"), value: collection ?? "" }),
+    field({ name: "groups", label: say("access"), hint: say("adding.access.hint"), value: access.join(", ") }),
+  ];
+  const submit = async (values) => {
+    const json = { collection: values.get("to").trim(), access: namesIn(values.get("groups")) };
+    await call("PATCH", path`v1/documents/${id}`, { json });
+    notify(say("documents.moved", { name }));
+    await reload();
+  };
+  formDialog({ title: say("adding.settings"), text: name, fields, action: say("save"), submit });
 }
 
 /** Send another file under the same name; it takes the place of the old one when it is read. */

@@ -6,8 +6,9 @@ import { confirmed } from "./dialog.js";
 import { fill, make, newId } from "./element.js";
 import { icon } from "./icon.js";
 import { clock, day, say } from "./language.js";
-import { notify, problemNote } from "./notice.js";
+import { note, notify, problemNote } from "./notice.js";
 import { empty, iconButton } from "./row.js";
+import { sourceList } from "./sources.js";
 import { thread } from "./thread.js";
 
 const AT_ONCE = 30;
@@ -71,6 +72,7 @@ function row(entry) {
 }
 
 function outcome(answer) {
+  if (answer.hidden) return say("history.hidden.title");
   return answer.refused ? say("refused.title") : answer.answer.slice(0, 160);
 }
 
@@ -82,8 +84,17 @@ function details(entry) {
   const again = make("button.plain", { type: "button", onclick: press }, icon("again"), say("history.again"));
   return [
     make("p.printed-question", {}, entry.question),
-    answerBody(entry.answer),
+    entry.answer.hidden ? hiddenBody(entry.answer) : answerBody(entry.answer),
     answerFoot(entry.question, entry.answer, again),
+  ];
+}
+
+/** Why an answer is not shown, and the sources that may still be read. */
+function hiddenBody(answer) {
+  const why = make("p", {}, say("history.hidden.text", { count: answer.hidden }));
+  return [
+    note("info", make("p.strong", {}, say("history.hidden.title")), why),
+    sourceList(answer, say("sources.title")),
   ];
 }
 
