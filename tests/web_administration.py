@@ -25,7 +25,8 @@ RULES = (
 ENGINE = {
     "model": "SmolLM2-135M-Instruct.Q4_1.gguf", "context_tokens": 4096, "threads": 4,
     "first_token_ms": 812.0, "working": True, "lanes": [1, 2], "trouble": None,
-    "speed": {"prefill_tokens": 1234.5},
+    "speed": {"prefill_tokens": 1234.5}, "status": "up", "since": 1_795_761_281.9, "pid": 79_270,
+    "last_error": "",
 }  # fmt: skip
 DAY = 86_400
 

@@ -10,6 +10,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 import web_administration
 import web_entry
 import web_library
+import web_updates
 from sfta_edge.guard import protect
 from sfta_edge.pages import add_pages
 from web_administration import Administration
@@ -52,6 +53,7 @@ class Device:
         self.sessions, self.entered = {}, 0
         self.papers, self.jobs, self.past, self.tokens = papers(), {}, [], []
         self.records = []
+        self.updates = web_updates.UpdateState()
         self.note("begin", key="ed25519")
 
     def note(self, kind, **facts):
@@ -137,6 +139,7 @@ def device_app(device):
         (RULES, Questions(device)),
         (web_library.RULES, Library(device)),
         (web_administration.RULES, Administration(device)),
+        (web_updates.RULES, web_updates.Updates(device)),
     ):
         for method, rule, name in rules:
             app.add_url_rule(

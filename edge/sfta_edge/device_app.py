@@ -14,15 +14,21 @@ from sfta_edge.api.documents import add_documents
 from sfta_edge.api.embeddings import add_embeddings
 from sfta_edge.api.history import add_history
 from sfta_edge.api.metrics import Metrics, add_metrics
+from sfta_edge.api.updates import add_updates
 from sfta_edge.app import asking_app, bare_app
 from sfta_edge.device import Device
 from sfta_edge.kept_answers import may_read
+from sfta_edge.updates.updates import Updates
 
 _DOCUMENTS = "/v1/documents"
+_RECORDED = {"POST": "document_added", "PATCH": "document_moved", "DELETE": "document_removed"}
 
 
 def device_app(
-    device: Device, limits: ServeLimits, admission: AdmissionSettings | None = None
+    device: Device,
+    limits: ServeLimits,
+    admission: AdmissionSettings | None = None,
+    updates: Updates | None = None,
 ) -> Flask:
     """The application of a device.
 
@@ -30,6 +36,7 @@ def device_app(
         device: is closed by whoever opened it.
         limits: what clients may ask of it.
         admission: how requests reach it, and how many.
+        updates: of the installation that it runs from, if it does.
     """
     app = bare_app(limits)
     add_accounts(app, device.accounts, admission)
@@ -45,6 +52,7 @@ def device_app(
     add_history(app, device.history, may_read(device.retriever))
     add_audit(app, device.audit, lambda: None if device.failing else device.keeper)
     add_backup(app, device.data, lambda user: device.audit.append("backup", {"user": user}))
+    add_updates(app, updates)
     add_metrics(app, metrics)
     _add_status(app, device)
     _record_changes(app, device)
@@ -52,18 +60,21 @@ def device_app(
 
 
 def _record_changes(app: Flask, device: Device) -> None:
-    """Who has added or removed which document stands in the log."""
+    """Who has added, moved or removed which document stands in the log."""
 
     def record(response: Response) -> Response:
-        changes = request.method in {"POST", "DELETE"} and request.path.startswith(_DOCUMENTS)
+        changes = request.method in _RECORDED and request.path.startswith(_DOCUMENTS)
         caller = known_caller()
         if changes and caller is not None and response.status_code < HTTPStatus.BAD_REQUEST:
             added = request.method == "POST"
             which = (
                 request.args.get("name", "") if added else request.path[len(_DOCUMENTS) + 1 :]
             )
-            kind = "document_added" if added else "document_removed"
-            device.audit.append(kind, {"user": caller.name, "document": which})
+            facts = {"user": caller.name, "document": which}
+            if request.method == "PATCH":
+                now = response.get_json()
+                facts |= {"collection": now["collection"], "access": now["access"]}
+            device.audit.append(_RECORDED[request.method], facts)
         return response
 
     app.after_request(record)

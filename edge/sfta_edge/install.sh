@@ -66,7 +66,7 @@ remove() {
         rm -f "$unit"
         systemctl daemon-reload >&2 2>/dev/null || :
     fi
-    for part in bin environments slots keys measured starts .starts trust.json state.json .lock; do
+    for part in bin environments slots keys measured starts .starts stays .stays trust.json state.json .lock; do
         rm -rf "${prefix:?}/$part"
     done
     if [ -n "$purge" ]; then
@@ -175,6 +175,8 @@ else
     done
     [ -n "$python" ] || fail 3 "Python $versions is not installed" "Install it, or name it: --python PROGRAM."
 fi
+# A 64-bit kernel may run a system of 32 bits, and `uname` then names the kernel.
+"$python" -I -c 'import sys; sys.exit(sys.maxsize < 1 << 32)' || fail 2 "$python has 32 bits; the bundle is made for $machines with 64" "Install a 64-bit system."
 "$python" -I -c 'import venv, ensurepip' 2>/dev/null || fail 3 "$python cannot make virtual environments" "Install its venv package (Debian: python3-venv)."
 
 mkdir -p "$prefix/environments"
@@ -216,8 +218,8 @@ start_service() {
     template=$(find "$prefix/environments/$name/lib" -path '*/sfta_edge/systemd/sfta-edge.service' | sed 1q)
     mkdir -p "$prefix/data"
     chown sfta:sfta "$prefix" && chown -R sfta:sfta "$prefix/data"
-    for own in "$prefix/state.json" "$prefix/audit.head" "$prefix/.data.lock" "$prefix/.lock"; do
-        [ ! -e "$own" ] || chown sfta:sfta "$own"
+    for own in slots keys measured starts stays state.json audit.head .data.lock .lock; do
+        [ ! -e "$prefix/$own" ] || chown -R sfta:sfta "$prefix/$own"
     done
     sed -e "s|@ROOT@|$prefix|g" -e 's|@USER@|sfta|g' -e "s|@ALLOW@|$allow|g" -e "s|@BIND@|tcp:$port|g" \
         -e "s|@LISTEN@|--host ${listen%:*} --port $port|g" "$template" >"$unit.new"

@@ -3,6 +3,9 @@
 Installing never touches what answers now: the bundle is written beside it, verified where it
 lies, tried, and only then made active by one replacement of a small file (see `sfta_edge.slots`).
 Files that are on the device already are linked and not written again.
+
+A program comes with `install.sh` alone: a bundle that is installed without it has to bring the
+program that is there, or none.
 """
 
 import shutil
@@ -13,13 +16,15 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sfta_edge import slots
-from sfta_edge.archive import writing_below
+from sfta_edge.archive import Sink, Write, writing_below
 from sfta_edge.bundle import Opened, describe, opened, preflight
-from sfta_edge.errors import IntegrityError, SftaError
+from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     SIGNATURE,
+    FileEntry,
+    Manifest,
     sync_folder,
     write_durably,
 )
@@ -33,6 +38,7 @@ from sfta_edge.signature import (
 from sfta_edge.trust import require_trusted
 
 _INCOMING = ".incoming"
+_WHEELS = "wheels/"
 
 
 def install(
@@ -44,23 +50,28 @@ def install(
     development: bool = False,
     environment: str = "",
     trial: Callable[[Path], object] | None = None,
+    written: Callable[[int], None] = lambda _bytes: None,
 ) -> slots.Installed:
     """Install a bundle and make it the active one, on probation if there is one to go back to.
 
-    `environment` names the folder below ``environments`` in which its program was installed.
+    `environment` names the folder below ``environments`` in which its program was installed;
+    without it the program that is there goes on.
     With `allow_older` a bundle may replace a newer one, with `development` keys count that the
     trust file lists for that. `trial` is given the complete folder before anything changes, and
-    raises if the bundle must not answer. Interrupted at any point, the bundle that was active
-    before stays active and complete.
+    raises if the bundle must not answer. `written` is told the bytes of each block, and may end
+    the installation by raising. Interrupted at any point, the bundle that was active before stays
+    active and complete.
 
     Raises:
         IntegrityError: the bundle is not what was signed, or is older than what is installed.
-        ConfigError: the bundle is not made for this device, or there is no room for it.
+        ConfigError: the bundle is not made for this device, brings another program, or there is
+            no room for it.
     """
     try:
         with slots.locked(root), opened(bundle, key) as found:
             require_trusted(root, key, development=development)
-            installed = describe(found.manifest, found.raw, key, environment)
+            program = environment or _present_program(root, found.manifest)
+            installed = describe(found.manifest, found.raw, key, program)
             current = slots.read_state(root).current
             if current == installed and _is_intact(root, key):
                 return installed
@@ -68,8 +79,9 @@ def install(
                 _require_newer(root, installed, key)
             present = PresentFiles(root, root / "slots" / _INCOMING)
             preflight(found.manifest, root, present.lists)
-            incoming = _write_incoming(found, present, key)
+            incoming = _write_incoming(found, present, key, written)
             with _gone_if_it_fails(incoming):
+                written(0)
                 if trial is not None:
                     trial(incoming)
                 _fill_spare_slot(incoming, root, installed, key)
@@ -79,6 +91,45 @@ def install(
             f"cannot install into {root}: {error}",
             hint="What was active before still is.",
         ) from error
+
+
+def examine(bundle: Path, root: Path, key: Ed25519PublicKey) -> Manifest:
+    """Everything that can be refused before the files of a bundle are read.
+
+    Only the beginning of an archive has to be there yet.
+
+    Raises:
+        IntegrityError, ConfigError: as `install`.
+    """
+    with opened(bundle, key) as found:
+        require_trusted(root, key)
+        program = _present_program(root, found.manifest)
+        _require_newer(root, describe(found.manifest, found.raw, key, program), key)
+        preflight(found.manifest, root, PresentFiles(root, root / "slots" / _INCOMING).lists)
+        return found.manifest
+
+
+def _present_program(root: Path, manifest: Manifest) -> str:
+    """The environment that goes on, if the bundle brings the same program or none."""
+    current = slots.read_state(root).current
+    if current is None or not current.environment:
+        return ""
+    brought = _program_of(manifest)
+    if brought:
+        try:
+            present = _program_of(Manifest.read(slots.active_slot(root)))
+        except IntegrityError:
+            present = frozenset()
+        if brought != present:
+            raise ConfigError(
+                "the bundle brings another program than the one that is installed",
+                hint="Install it on the device itself: sh install.sh of the unpacked bundle.",
+            )
+    return current.environment
+
+
+def _program_of(manifest: Manifest) -> frozenset[FileEntry]:
+    return frozenset(entry for entry in manifest.files if entry.path.startswith(_WHEELS))
 
 
 def _require_newer(root: Path, installed: slots.Installed, key: Ed25519PublicKey) -> None:
@@ -118,13 +169,18 @@ def _is_intact(root: Path, key: Ed25519PublicKey) -> bool:
     return True
 
 
-def _write_incoming(found: Opened, present: PresentFiles, key: Ed25519PublicKey) -> Path:
+def _write_incoming(
+    found: Opened,
+    present: PresentFiles,
+    key: Ed25519PublicKey,
+    written: Callable[[int], None],
+) -> Path:
     """Write the bundle beside the slots and verify it where it lies."""
     incoming = present.incoming
     try:
         present.start()
         with writing_below(incoming) as sink:
-            found.copy(sink, present.adopt)
+            found.copy(_counted(sink, written), present.adopt)
         write_durably(incoming / SIGNATURE, found.signature)
         write_durably(incoming / MANIFEST, found.raw)
         for folder in [path for path in incoming.rglob("*") if path.is_dir()]:
@@ -136,6 +192,19 @@ def _write_incoming(found: Opened, present: PresentFiles, key: Ed25519PublicKey)
     finally:
         present.close()
     return incoming
+
+
+def _counted(sink: Sink, written: Callable[[int], None]) -> Sink:
+    def begin(entry: FileEntry) -> Write:
+        write = sink(entry)
+
+        def both(block: bytes) -> None:
+            write(block)
+            written(len(block))
+
+        return both
+
+    return begin
 
 
 @contextmanager

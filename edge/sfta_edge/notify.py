@@ -15,6 +15,11 @@ _MICROSECONDS = 1_000_000
 _OFTEN = 3  # times within the interval, so that one late beat is no failure
 
 
+def is_supervised() -> bool:
+    """Whether systemd has started this process and waits to hear of it."""
+    return bool(os.environ.get(_SOCKET))
+
+
 def tell(state: str) -> bool:
     """Send one state such as ``READY=1``; False if nobody listens."""
     address = os.environ.get(_SOCKET)

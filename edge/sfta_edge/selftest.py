@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ _SLOWEST = 3.0
 _MEMORY_SHARE = 0.85  # of what the machine has
 _KEPT = "The bundle before still answers. Tell whoever made the new one."
 _FOLDER = "measured"
+_LOOK_SECONDS = 0.2
+
+
+def _never() -> bool:
+    return False
 
 
 class SelfTestError(SftaError):
@@ -41,7 +47,11 @@ class Measured:
 
 
 def run_selftest(
-    folder: Path, *, before: Measured | None = None, seconds: float = _SECONDS
+    folder: Path,
+    *,
+    before: Measured | None = None,
+    seconds: float = _SECONDS,
+    stopped: Callable[[], bool] = _never,
 ) -> Measured:
     """Try a complete bundle that does not answer yet.
 
@@ -49,11 +59,12 @@ def run_selftest(
         folder: the bundle, verified.
         before: what the bundle that answers now had measured.
         seconds: most that the whole test may take.
+        stopped: asked while it runs whether it is still wanted.
 
     Raises:
         SelfTestError: says which budget, question or step failed.
     """
-    facts = _child(folder, seconds)
+    facts = _child(folder, seconds, stopped)
     if not facts["passed"]:
         wrong = ", ".join(map(repr, facts["wrong"][:3]))
         raise SelfTestError(
@@ -77,7 +88,7 @@ def run_selftest(
     return measured
 
 
-def try_bundle(root: Path, folder: Path) -> Measured:
+def try_bundle(root: Path, folder: Path, *, stopped: Callable[[], bool] = _never) -> Measured:
     """The self-test of an update, held against the bundle that answers now; remembers the result.
 
     Raises:
@@ -85,7 +96,7 @@ def try_bundle(root: Path, folder: Path) -> Measured:
     """
     current = read_state(root).current
     before = None if current is None else _remembered(root, current.manifest)
-    measured = run_selftest(folder, before=before)
+    measured = run_selftest(folder, before=before, stopped=stopped)
     manifest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     kept = root / _FOLDER
     kept.mkdir(exist_ok=True)
@@ -106,7 +117,7 @@ def _remembered(root: Path, manifest: str) -> Measured | None:
         return None
 
 
-def _child(folder: Path, seconds: float) -> Mapping[str, Any]:
+def _child(folder: Path, seconds: float, stopped: Callable[[], bool]) -> Mapping[str, Any]:
     command = [sys.executable, "-I", "-m", "sfta_edge.cli.main", "selftest"]
     child = subprocess.Popen(
         [*command, "--bundle", str(folder), "--json"],
@@ -115,11 +126,7 @@ def _child(folder: Path, seconds: float) -> Mapping[str, Any]:
     )  # fmt: skip
     with child:
         try:
-            out, told = child.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise SelfTestError(
-                f"the self-test did not end within {seconds:.0f} seconds", hint=_KEPT
-            ) from None
+            out, told = _heard(child, seconds, stopped)
         finally:
             _end(child)
     lines = told.decode(errors="replace").strip().splitlines()
@@ -135,6 +142,20 @@ def _child(folder: Path, seconds: float) -> Mapping[str, Any]:
     except ValueError as error:
         raise IntegrityError(f"the self-test gave no result: {error}") from error
     return facts
+
+
+def _heard(
+    child: subprocess.Popen[bytes], seconds: float, stopped: Callable[[], bool]
+) -> tuple[bytes, bytes]:
+    """What the child has said on its two channels, once it has ended."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            return child.communicate(timeout=min(left, _LOOK_SECONDS))
+        except subprocess.TimeoutExpired:
+            if stopped():
+                raise SelfTestError("the self-test was stopped", hint=_KEPT) from None
+    raise SelfTestError(f"the self-test did not end within {seconds:.0f} seconds", hint=_KEPT)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

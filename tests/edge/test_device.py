@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -11,6 +12,7 @@ from sfta_edge.api.asking import ServeLimits
 from sfta_edge.device import Device, DeviceOptions
 from sfta_edge.device_app import device_app
 from sfta_edge.errors import ConfigError
+from sfta_edge.pages import page_files
 
 OIL = "How often is the oil changed?"
 PUMP = b"The feed pump of line seven is rinsed with lye every 40 hours, by two people.\n"
@@ -164,6 +166,15 @@ def test_streamed_answers_end_with_the_answer_and_its_id(admin):
 def test_vectors_come_in_openais_form(admin):
     done = admin.post("/v1/embeddings", json={"input": ["oil", "pump"]}).json
     assert [len(each["embedding"]) for each in done["data"]] == [384, 384]
+
+
+def test_the_page_has_words_for_every_fact_of_the_device(admin):
+    status = admin.get("/v1/status").json
+    source = page_files()["facts.js"].decode()
+    named = set(re.findall(r'^  (\w+): "fact\.', source, re.MULTILINE))
+    for panel in ("bundle", "engine", "knowledge", "disk", "memory"):
+        assert set(status[panel]) <= named, panel
+    assert f'{status["engine"]["status"]}: "fact.' in source
 
 
 def test_without_the_models_process_answers_are_quoted_and_it_comes_back(admin, device):

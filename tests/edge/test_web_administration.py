@@ -27,7 +27,11 @@ def test_the_state_of_the_device_is_told_in_units_of_people(page):
     assert "WorkingYes" in told
     assert "Size18 MB" in told
     assert "Prefill tokens1,234.5" in told
+    assert "Stateworks" in told
+    assert "SinceNov 27, 2026" in told
+    assert "Process79270" in told
     assert "Trouble" not in told
+    assert "Last error" not in told
     assert page.run("return document.querySelectorAll('progress.full').length") == 1
 
 

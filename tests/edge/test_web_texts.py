@@ -15,12 +15,22 @@ PLURALS = (".one", ".other")
 MAX_LINES = 300
 
 
-def texts_in(language):
-    found = re.findall(r'^  ("[^"]+"): (".*"),$', FILES[f"text.{language}.js"], re.MULTILINE)
+def texts_in(name):
+    found = re.findall(r'^  ("[^"]+"): (".*"),$', FILES[name], re.MULTILINE)
     return {json.loads(key): json.loads(text) for key, text in found}
 
 
-TEXTS = {language: texts_in(language) for language in LANGUAGES}
+def dictionaries(language):
+    """Texts by the file they stand in; files have the same names in all languages."""
+    names = [name for name in FILES if re.fullmatch(rf"text(\.\w+)?\.{language}\.js", name)]
+    return {name.replace(f".{language}.", "."): texts_in(name) for name in sorted(names)}
+
+
+PARTS = {language: dictionaries(language) for language in LANGUAGES}
+TEXTS = {
+    language: {key: text for part in PARTS[language].values() for key, text in part.items()}
+    for language in LANGUAGES
+}
 
 
 def stem(key):
@@ -29,7 +39,10 @@ def stem(key):
 
 def test_both_languages_have_the_same_texts_in_the_same_order():
     assert len(TEXTS["en"]) > 200
-    assert list(TEXTS["en"]) == list(TEXTS["de"]) == sorted(TEXTS["en"], key=order)
+    assert list(PARTS["en"]) == list(PARTS["de"])
+    for name, part in PARTS["en"].items():
+        assert list(part) == list(PARTS["de"][name]) == sorted(part, key=order)
+    assert sum(len(part) for part in PARTS["en"].values()) == len(TEXTS["en"])
 
 
 def order(key):
@@ -39,7 +52,8 @@ def order(key):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_line_of_a_dictionary_is_a_text(language):
-    lines = FILES[f"text.{language}.js"].splitlines()
+    names = [name for name in FILES if re.fullmatch(rf"text(\.\w+)?\.{language}\.js", name)]
+    lines = [line for name in names for line in FILES[name].splitlines()]
     assert len([line for line in lines if line.startswith("  ")]) == len(TEXTS[language])
     assert all(text.strip() == text != "" for text in TEXTS[language].values())
 

@@ -41,6 +41,19 @@ SCHEMAS: dict[str, Schema] = {
         position=WHOLE, error=ANY_OBJECT,
     ),
     "Bundle": shaped("name counter digest", name=TEXT, counter=WHOLE, digest=TEXT),
+    "Updates": shaped(
+        "possible", possible=YES_NO, running=or_null(named("Bundle")),
+        active=or_null(named("Bundle")), other=or_null(named("Bundle")), restart=YES_NO,
+        supervised=YES_NO, start=TEXT, probation=YES_NO, reason=TEXT, stays=TEXT, slice_bytes=WHOLE,
+        most_bytes=WHOLE, files=listed("UpdateFile"), job=or_null(named("UpdateJob")),
+    ),
+    "UpdateFile": shaped("name size received", name=TEXT, size=WHOLE, received=WHOLE),
+    "UpdateJob": shaped(
+        "kind state", kind={"type": "string", "enum": ["install", "rollback"]},
+        state={"type": "string",
+               "enum": ["checking", "testing", "done", "refused", "cancelled"]},
+        done=WHOLE, total=WHOLE, error=TEXT, hint=TEXT,
+    ),
     "Box": shaped(
         "page x0 y0 x1 y1 page_width page_height", page=WHOLE, x0=NUMBER, y0=NUMBER, x1=NUMBER,
         y1=NUMBER, page_width=NUMBER, page_height=NUMBER,

@@ -1,6 +1,8 @@
 """``sfta-edge serve``: the device, for people and programs."""
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +21,11 @@ from sfta_edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from sfta_edge.device import Device
+    from sfta_edge.updates.updates import Updates
 
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _MEBIBYTE = 1 << 20
+_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: whoever has started this is asked to do so again
 
 
 @click.command("serve")
@@ -96,13 +100,16 @@ def command(*, root: Path, bundle: Path | None, as_json: bool, **told: Any) -> N
     root = root.expanduser()
     folder = bundle_folder(root, bundle)
     with Device.open(folder, root / "data", options) as device:
-        _serve(device, root, told, proves=bundle is None, as_json=as_json)
+        _serve(device, root, told, slot=folder if bundle is None else None, as_json=as_json)
 
 
 def _serve(
-    device: "Device", root: Path, told: dict[str, Any], *, proves: bool, as_json: bool
+    device: "Device", root: Path, told: dict[str, Any], *, slot: Path | None, as_json: bool
 ) -> None:
-    """Listen until the process is asked to end, or a bundle on probation has failed."""
+    """Listen until the process is asked to end, or a bundle on probation has failed.
+
+    `slot` is the one that answers; None if the bundle lies elsewhere.
+    """
     from sfta_edge.api.admission import AdmissionSettings
     from sfta_edge.api.asking import ServeLimits
     from sfta_edge.device_app import device_app
@@ -120,17 +127,47 @@ def _serve(
         file_bytes=told["upload_mib"] * _MEBIBYTE,
         names=frozenset({"localhost", *(name.lower() for name in told["names"])}),
     )
-    app = device_app(device, limits, AdmissionSettings(behind_proxy=told["behind_proxy"]))
+    again = threading.Event()
+
+    def leave() -> None:
+        again.set()
+        stop(server)
+
+    updates = None if slot is None else _updates(device, root, slot, limits.file_bytes, leave)
+    admission = AdmissionSettings(behind_proxy=told["behind_proxy"])
+    app = device_app(device, limits, admission, updates)
     server = create_server(app, Address(told["host"], told["port"]), limits)
-    places = [spell(*place) for place in listening(server)]
+    _announce(device, [spell(*place) for place in listening(server)], as_json=as_json)
+    ends, well = lambda: stop(server), lambda: responds(server)
+    try:
+        with _watched(device, root, ends, well, proves=slot is not None):
+            run(server)
+    finally:
+        if updates is not None:
+            updates.close()
+    if again.is_set():
+        sys.exit(_AGAIN)
+
+
+def _announce(device: "Device", places: list[str], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"bundle": device.info.to_json(), "addresses": places}))
     for place in places:
         click.echo(f"serving {device.info.name} on {place}", err=True)
     _greet(device)
-    ends, well = lambda: stop(server), lambda: responds(server)
-    with _watched(device, root, ends, well, proves=proves):
-        run(server)
+
+
+def _updates(
+    device: "Device", root: Path, slot: Path, most: int, leave: Callable[[], None]
+) -> "Updates":
+    """The updates of this installation; `leave` is used only if somebody starts it again."""
+    from sfta_edge.notify import is_supervised
+    from sfta_edge.updates.receiving import SLICE_BYTES, UpdateLimits
+    from sfta_edge.updates.updates import Surroundings, Updates
+
+    restart = leave if is_supervised() else None
+    around = Surroundings(restart=restart, on_event=device.audit.append)
+    return Updates(root, slot, around, UpdateLimits(slice_bytes=min(SLICE_BYTES, most)))
 
 
 def _greet(device: "Device") -> None:

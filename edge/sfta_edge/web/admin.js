@@ -9,6 +9,7 @@ import { showAudit } from "./audit.js";
 import { showBackup } from "./backup.js";
 import { showStatus } from "./status.js";
 import { showTokens } from "./tokens.js";
+import { showUpdate } from "./update.js";
 import { showUsers } from "./users.js";
 
 const PARTS = {
@@ -16,6 +17,7 @@ const PARTS = {
   users: { show: showUsers, title: "admin.users", icon: "person", accounts: true },
   tokens: { show: showTokens, title: "admin.tokens", icon: "key", accounts: true },
   audit: { show: showAudit, title: "admin.audit", icon: "shield" },
+  update: { show: showUpdate, title: "admin.update", icon: "replace" },
   backup: { show: showBackup, title: "admin.backup", icon: "download" },
 };
 

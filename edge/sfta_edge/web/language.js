@@ -3,8 +3,12 @@
 import { keep, kept } from "./kept.js";
 import de from "./text.de.js";
 import en from "./text.en.js";
+import factDe from "./text.fact.de.js";
+import factEn from "./text.fact.en.js";
+import updateDe from "./text.update.de.js";
+import updateEn from "./text.update.en.js";
 
-const TEXTS = { en, de };
+const TEXTS = { en: { ...en, ...factEn, ...updateEn }, de: { ...de, ...factDe, ...updateDe } };
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 let current = kept("language") ?? navigator.language.slice(0, 2).toLowerCase();
 if (!(current in TEXTS)) current = "en";
