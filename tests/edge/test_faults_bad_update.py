@@ -33,7 +33,7 @@ BAD = {
 def _child(monkeypatch):
     """Stands for the process of the self-test: what it would have told."""
     told = dict(GOOD)
-    monkeypatch.setattr(selftest, "_child", lambda folder, seconds: told)
+    monkeypatch.setattr(selftest, "_child", lambda folder, seconds, stopped: told)
     return told
 
 
