@@ -40,7 +40,7 @@ def test_each_token_gets_its_log_probability_after_those_before_it(engine):
 
 def test_an_option_longer_than_a_batch_is_scored_to_its_end(engine):
     prompt = chat(engine, "Count.")
-    option = engine.tokenize(" one two three" * SCORED)[: SCORED * 2 + 5]
+    option = engine.tokenize(" one two three" * SCORED)[: SCORED + 5]
     (scores,) = engine.score(prompt, [option], Limits(1)).options
     assert len(scores) == len(option)
     assert scores[-3:] == pytest.approx(expected(engine, prompt, option)[-3:], abs=0.1)
