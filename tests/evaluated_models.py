@@ -18,7 +18,7 @@ from sfta.core.artifact import Artifact
 from sfta.core.stage import Job, Runtime
 from sfta.evaluation import plots
 from sfta.recipe import Recipe
-from sfta.stages import arm_answers, further_figures, opened_model
+from sfta.stages import arm_answers, arm_models, further_figures, opened_model
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.manifest import MANIFEST, Manifest, canonical_json
 from sfta_edge.retriever import Chunk
@@ -136,10 +136,10 @@ def evaluation_world(tmp_path, monkeypatch):
     monkeypatch.setattr("sfta_edge.embedder.Embedder", FakeEmbedder)
     monkeypatch.setattr(opened_model, "variant", lambda: "fake")
     monkeypatch.setattr(arm_answers, "variant", lambda: "fake")
-    monkeypatch.setattr(arm_answers, "model_gguf", lambda folder, cache, scheme: base)
-    monkeypatch.setattr(arm_answers.hub, "resolve_model", lambda spec, cache, root: tmp_path)
+    monkeypatch.setattr(arm_models, "model_gguf", lambda folder, cache, scheme: base)
+    monkeypatch.setattr(arm_models.hub, "resolve_model", lambda spec, cache, root: tmp_path)
     monkeypatch.setattr(
-        arm_answers.hub, "model_identity", lambda spec, root: f"identity of {spec}"
+        arm_models.hub, "model_identity", lambda spec, root: f"identity of {spec}"
     )
     (tmp_path / "questions.jsonl").write_bytes(lines(QUESTIONS))
     validation = [row(f"v{n}", noun, held=n % 2 == 0) for n, noun in enumerate(NOUNS)]

@@ -11,7 +11,7 @@ from sfta.evaluation.cases import Case
 from sfta.evaluation.oracles import Oracle
 from sfta.evaluation.questions import Question
 from sfta.evaluation.robustness.subjects import Subject, make_subjects
-from sfta.stages import evaluate, opened_model, robust_answers
+from sfta.stages import evaluate, opened_model
 from sfta_edge.manifest import MANIFEST, Manifest
 from sfta_edge.retriever import Chunk
 
@@ -99,9 +99,6 @@ def robust_world(evaluation_world, monkeypatch):
     """All inputs of the stage robustness, with fake models."""
     root, inputs = evaluation_world
     (root / "questions.jsonl").write_bytes(lines(worded()))
-    monkeypatch.setattr(
-        robust_answers, "model_gguf", lambda folder, cache, scheme: root / "base.gguf"
-    )
     monkeypatch.setattr("sfta.evaluation.robustness.curves.picture", lambda *_: b"\x89PNG")
     job = make_job((root, inputs), attempt="report")
     evaluate.run(job)

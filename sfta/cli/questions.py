@@ -71,8 +71,8 @@ def import_command(
     """Write the questions of SOURCE as a benchmark file, OUT.
 
     SOURCE is in the published form of SQuAD, Natural Questions or NQ-open, PubMedQA, HotpotQA,
-    ClapNQ or RGB, a table (CSV, TSV, JSON lines) with columns for question and answer, or a
-    folder with questions.jsonl and corpus.jsonl.
+    ClapNQ or RGB, a table (CSV, TSV, JSON lines, Parquet) with columns for question and answer,
+    or a folder with questions.jsonl and corpus.jsonl. Files may be packed with gzip.
 
     Without --documents each question brings its passages along, and nothing is searched.
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sfta.core.progress import task
 from sfta.evaluation.cases import Case
-from sfta.evaluation.config import BASE, TRAINED, ArmName
+from sfta.evaluation.config import BASE, TRAINED, ArmName, EvaluateConfig
 from sfta_edge.manifest import canonical_json
 from sfta_edge.retriever import Chunk
 
@@ -56,6 +56,13 @@ def arm_of(name: ArmName, label: str | None = None) -> Arm:
     model, _, given = name.partition("_")
     context = next(known for known in _GIVEN if known == given)
     return Arm(name, f"{label or _LABELS.get(model, model)}{_GIVEN[context]}", model, context)
+
+
+def labelled_arm(name: ArmName, config: EvaluateConfig) -> Arm:
+    """The arm of a name, called as the recipe calls its model."""
+    model = name.partition("_")[0]
+    compared = config.models.get(model)
+    return arm_of(name, compared.label or model if compared else None)
 
 
 @dataclass(frozen=True, slots=True)

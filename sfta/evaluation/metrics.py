@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from math import log2
 
+from sfta.evaluation.refusals import says_not_told
 from sfta_edge.citation import normalise
 
 MAX_REFUSAL_WORDS = 40
@@ -26,26 +27,6 @@ _UNSPACED_CHARACTER = re.compile(f"([{_UNSPACED}])")
 _TERM = re.compile(rf"(?<!\w)-?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 _MINUS = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-"})
-
-_SOURCE = r"(?:documents?|texts?|contexts?|passages?|excerpts?|sources?|manuals?|information)"
-_VERB = r"(?:contain|mention|provide|state|say|specify|include|hold|give|answer|address)"
-_NOT = r"(?:do|does|did)(?:\s+not|n't)"
-_DONE = r"(?:mentioned|provided|stated|specified|given|found|contained|available|included)"
-_NOTHING = r"(?:document|passage|information|mention)s?"
-_ABOUT = r"(?:about|on|regarding|in|for|of)"
-_UNABLE = r"(?:can\s?not|can't|could\s+not|couldn't|unable\s+to)"
-_REFUSALS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b{_SOURCE}\b[^.!?]{{0,40}}\b{_NOT}\s+(?:\w+\s+)?{_VERB}\b",
-        rf"\bnot\s+(?:\w+\s+)?{_DONE}\s+(?:in|by|within)\s+(?:\w+\s+){{0,3}}{_SOURCE}\b",
-        r"\b(?:is|are|was|were)(?:\s+not|n't)\s+(?:\w+\s+)?mentioned\b",
-        rf"\bno\s+{_NOTHING}\b[^.!?]{{0,40}}\b(?:{_VERB}s?|{_DONE}|{_ABOUT})\b",
-        r"\b(?:not\s+enough|insufficient)\s+(?:information|context|details?)\b",
-        rf"\b{_UNABLE}\s+(?:be\s+)?(?:answer|determine|find|found)(?:ed|d)?\b",
-        r"\bi\s+(?:do\s+not|don't)\s+know\b",
-    )
-)
 
 
 def normalise_answer(text: str) -> str:
@@ -97,8 +78,8 @@ def looks_like_refusal(text: str, refusal: str) -> bool:
 
     The lenient rule, the same for all arms: the text has at most `MAX_REFUSAL_WORDS` words
     and holds the contract's refusal sentence, or a common phrase such as "is not mentioned",
-    "the documents do not contain" or "I do not know". A model that was never told the exact
-    sentence still gets its refusals counted.
+    "the documents do not contain" or "Das weiß ich nicht", in one of `refusals.LANGUAGES`. A
+    model that was never told the exact sentence still gets its refusals counted.
     """
     if len(text.split()) > MAX_REFUSAL_WORDS:
         return False
@@ -106,7 +87,7 @@ def looks_like_refusal(text: str, refusal: str) -> bool:
     sentence = normalise(refusal).rstrip(".")
     if sentence and sentence in folded:
         return True
-    return any(pattern.search(folded) for pattern in _REFUSALS)
+    return says_not_told(folded)
 
 
 def recall_at(ranked: Sequence[str], oracle: Collection[str], k: int) -> float:

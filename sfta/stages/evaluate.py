@@ -150,7 +150,7 @@ STAGE = Stage(
         *("prompt", "dataset", "preference"),
     ),
     run=run,
-    revision=7,
+    revision=8,
     external=_external,
     check=_check,
 )

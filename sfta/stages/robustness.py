@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfta.adapters import hub
 from sfta.core.stage import Job, Metrics, Runtime, Stage
 from sfta.evaluation.cases import Case
 from sfta.evaluation.config import CANDIDATE
@@ -43,7 +42,7 @@ from sfta.stages.benchmark import (
     searched_cases,
 )
 from sfta.stages.index import KNOWLEDGE
-from sfta.stages.robust_answers import ask_variants
+from sfta.stages.robust_answers import arm_problems, ask_variants, model_contents
 from sfta_edge.errors import ConfigError
 from sfta_edge.manifest import canonical_json, write_durably
 from sfta_edge.prompt import PROMPT_FILE, PromptContract
@@ -205,21 +204,25 @@ def _metrics(record: Mapping[str, Any]) -> Metrics:
     return shown
 
 
-def _external(recipe: Recipe, _runtime: Runtime) -> dict[str, str]:
-    base = hub.model_identity(recipe.model.base, root=recipe.root)
-    return {"base": base, **asked_content(recipe)}
+def _external(recipe: Recipe, runtime: Runtime) -> dict[str, str]:
+    return model_contents(recipe, runtime) | asked_content(recipe)
 
 
-def _check(recipe: Recipe, _runtime: Runtime) -> list[str]:
-    return asked_problems(recipe)
+def _check(recipe: Recipe, runtime: Runtime) -> list[str]:
+    return arm_problems(recipe, runtime) + asked_problems(recipe)
 
 
 STAGE = Stage(
     name="robustness",
     needs=("gguf", "index", "dataset", "report"),
     makes="robustness",
-    sections=("name", "seed", "retrieval", "model", "evaluate", "robustness"),
+    # The last three say what another recipe's model is made of, and what any model is told.
+    sections=(
+        *("name", "seed", "retrieval", "model", "export", "evaluate", "robustness"),
+        *("prompt", "dataset", "preference"),
+    ),
     run=run,
+    revision=2,
     external=_external,
     check=_check,
 )

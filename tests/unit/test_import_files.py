@@ -1,6 +1,5 @@
 """Files of question sets: how they are opened, recognised, limited, and what is said of them."""
 
-import gzip
 import json
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 import published_sets as sets
 from published_sets import as_json, as_lines
 from sfta.documents.media import decode
-from sfta.evaluation.importing import files, reading
+from sfta.evaluation.importing import packed, reading
 from sfta.evaluation.importing.files import open_source
 from sfta.evaluation.importing.formats import FORMATS, recognise
 from sfta.evaluation.importing.imported import Notes, Passage, UnusableError, whole
@@ -84,13 +83,9 @@ def test_a_byte_order_mark_and_blank_lines_do_not_matter(tmp_path):
     assert [entry.place for entry in entries(path)] == ["line 1", "line 3"]
 
 
-def test_what_is_missing_compressed_or_no_text_is_refused(tmp_path):
+def test_what_is_missing_or_no_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         imported(tmp_path / "absent.json")
-    packed = tmp_path / "nq.jsonl.gz"
-    packed.write_bytes(gzip.compress(b"{}"))
-    with pytest.raises(ConfigError, match="is compressed"):
-        imported(packed)
     broken = tmp_path / "x.json"
     broken.write_bytes(b"[\xff\xfe]")
     with pytest.raises(ConfigError, match="is not JSON"):
@@ -101,8 +96,8 @@ def test_what_is_missing_compressed_or_no_text_is_refused(tmp_path):
 
 
 def test_files_and_lines_have_limits(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST_FILE", 200)
-    monkeypatch.setattr(files, "LARGEST_LINE", 100)
+    monkeypatch.setattr(packed, "LARGEST_FILE", 200)
+    monkeypatch.setattr(packed, "LARGEST_LINE", 100)
     with pytest.raises(ConfigError, match="in one piece"):
         imported(as_json(tmp_path, sets.SQUAD))
     long = {"question": "q" * 100, "answer": ["a"]}

@@ -55,6 +55,8 @@ def test_the_encoding_is_found(tmp_path, encoding):
     given_ = {"question": "Frage", "answer": "Antwort"}
     made = imported(table(tmp_path, text, encoding=encoding), columns=given_)
     assert made.lines[0]["question"] == "Wie groß wird die Düse?"
+    guessed = any("encoding" in remark for remark in made.notes.remarks)
+    assert guessed is (encoding == "cp1252")
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest_one(tmp_path):

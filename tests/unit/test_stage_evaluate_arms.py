@@ -9,7 +9,7 @@ from fake_engines import CONTRACT, REFUSAL, FakeEngine
 from fakes import CompletionServer, completion, serving
 from sfta.evaluation.forgetting import general_questions
 from sfta.evaluation.prompting import told
-from sfta.stages import arm_answers, evaluate
+from sfta.stages import arm_models, evaluate
 from sfta.stages.opened_model import NamedModel
 from sfta_edge.errors import ConfigError, ToolError
 
@@ -88,7 +88,7 @@ def test_another_model_is_an_arm_under_its_own_name(evaluation_world, monkeypatc
         asked.append(path)
         return NamedModel(other, CONTRACT, trained=True)
 
-    monkeypatch.setattr(arm_answers, "named_model", named_model)
+    monkeypatch.setattr(arm_models, "named_model", named_model)
     job = make_job(
         evaluation_world,
         arms=[*BOTH, "sft_rag", "sft_closed"],
@@ -113,7 +113,7 @@ def test_a_model_that_answers_as_raft_does_is_fitted_like_the_trained_one(
     other = root / "other.gguf"
     other.write_bytes(b"trained")
     named = NamedModel(other, CONTRACT, trained=True)
-    monkeypatch.setattr(arm_answers, "named_model", lambda *_: named)
+    monkeypatch.setattr(arm_models, "named_model", lambda *_: named)
     job = make_job(
         evaluation_world,
         arms=[*BOTH, "twin_rag"],

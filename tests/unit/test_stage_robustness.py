@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from evaluated_models import lines, make_job, read
+from fake_engines import CONTRACT
 from robust_world import ObeyingEngine, worded
 from sfta.evaluation.robustness.config import RobustnessConfig
 from sfta.recipe import Recipe
-from sfta.stages import robustness
+from sfta.stages import arm_models, robustness
+from sfta.stages.opened_model import NamedModel
 from sfta.stages.robustness import ANSWERS, PAGE, RECORD, STAGE, TABLE
 from sfta_edge.errors import ConfigError
 
@@ -162,6 +164,64 @@ def test_questions_that_cannot_be_read_are_said_first(robust_world):
 def test_settings_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         RobustnessConfig.model_validate(changes)
+
+
+@pytest.mark.parametrize("name", ["raft_closed", "base_oracle", "raft", "Base_rag", ""])
+def test_an_arm_that_does_not_read_what_is_changed_is_refused(name):
+    with pytest.raises(ValueError, match="String should match pattern"):
+        RobustnessConfig.model_validate({"arms": [name]})
+
+
+def compared_job(world, arms, models):
+    """Arms of models that the evaluation knows."""
+    evaluated = ["base_rag", "raft_rag", *(f"{name}_rag" for name in models)]
+    job = make_job(world, attempt="2", models=models, arms=evaluated)
+    settings = RobustnessConfig.model_validate(SMALL | {"arms": arms, "probes": ["position"]})
+    recipe = job.recipe.model_copy(update={"robustness": settings})
+    recipe._root = job.recipe._root
+    return replace(job, recipe=recipe)
+
+
+def test_any_file_that_the_evaluation_compares_can_be_probed(robust_world):
+    other = robust_world[0] / "other.gguf"
+    other.write_bytes(b"trained")
+    models = {"sft": {"kind": "file", "path": "other.gguf", "label": "Plain <b>SFT</b>"}}
+    job = compared_job(robust_world, ["raft_rag", "sft_rag"], models)
+    assert list(STAGE.check(job.recipe, job.runtime)) == []
+    before = STAGE.external(job.recipe, job.runtime)
+    other.write_bytes(b"trained again")
+    after = STAGE.external(job.recipe, job.runtime)
+    assert before["model sft"] != after["model sft"]
+    assert before["base"] == after["base"]
+
+
+def test_its_answers_stand_beside_those_of_the_trained_model(robust_world, monkeypatch):
+    other = robust_world[0] / "other.gguf"
+    other.write_bytes(b"trained")
+    named = NamedModel(other, CONTRACT, trained=True)
+    monkeypatch.setattr(arm_models, "named_model", lambda *_: named)
+    models = {"sft": {"kind": "file", "path": "other.gguf", "label": "Plain <b>SFT</b>"}}
+    job = compared_job(robust_world, ["raft_rag", "sft_rag"], models)
+    robustness.run(job)
+    record = read(job.out / RECORD)
+    assert record["arms"]["sft_rag"] == "Plain <b>SFT</b> + retrieval"
+    assert {line["arm"] for line in answers_of(job)} == {"raft_rag", "sft_rag"}
+    page = (job.out / PAGE).read_text("utf-8")
+    assert "Plain &lt;b&gt;SFT&lt;/b&gt; + retrieval" in page
+    assert "<b>SFT" not in page
+
+
+def test_an_arm_that_cannot_be_asked_is_said_before_anything_is(robust_world):
+    endpoint = {"kind": "openai", "base_url": "http://localhost:1/v1", "model": "large"}
+    models = {"llm": endpoint, "sft": {"kind": "file", "path": "gone.gguf"}}
+    job = compared_job(
+        robust_world, ["llm_rag", "sft_rag", "sft_few_shot", "nobody_rag"], models
+    )
+    problems = list(STAGE.check(job.recipe, job.runtime))
+    assert len(problems) == 3
+    assert "llm_rag is behind an endpoint" in problems[0]
+    assert "evaluate.models.sft: gone.gguf is no GGUF file" in problems[1]
+    assert "there is no model 'nobody'" in problems[2]
 
 
 def test_the_section_has_defaults_that_a_recipe_need_not_name():

@@ -1,4 +1,4 @@
-"""Records of a file that somebody else has made: JSON, JSON lines, or a table, with limits."""
+"""Records of a file that somebody else has made: JSON, JSON lines, Parquet, or a table."""
 
 import csv
 import io
@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from sfta.evaluation.importing import parquet
+from sfta.evaluation.importing.packed import PARQUET, OpenFile
 from sfta_edge.errors import ConfigError
 
 TABLES = (".csv", ".tsv", ".tab")
-LARGEST_FILE = 640 << 20
-"""Bytes of a file that has to be read as a whole."""
-LARGEST_LINE = 64 << 20
 _LARGEST_CELL = 1 << 20
 _DELIMITERS = ",;\t|"
 _DECLARED = "sep="  # Excel's way to name the sign in the first line
 _SAMPLE_RECORDS = 50
 _SAMPLE_CHARACTERS = 1 << 16
-_GZIP = b"\x1f\x8b"
 _UTF8 = "utf-8-sig"
 
 Decode = Callable[[bytes], tuple[str, bool]]
@@ -52,23 +50,23 @@ class Source:
 def open_source(path: Path, decode: Decode) -> Source:
     """The records of a file, read one by one where its form allows it.
 
+    Gzip is unpacked on the way.
+
     Raises:
-        ConfigError: there is no such file, it is compressed, too large, or no text.
+        ConfigError: there is no such file, it is damaged, too large, or no text.
     """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(2)
-            size = path.stat().st_size
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {path}: {error.strerror}", hint="Check the path."
-        ) from error
-    if head == _GZIP:
-        raise ConfigError(f"{path} is compressed", hint="Unpack it first: gunzip FILE.")
-    if path.suffix.casefold() in TABLES:
-        text, guessed = decode(_whole(path, size))
-        return Source(_table(text, path), table=True, encoding_guessed=guessed)
-    return Source(_lines(path) if _has_lines(path) else _document(path, size))
+    file = OpenFile.at(path)
+    if file.head == PARQUET:
+        if file.packed:
+            raise ConfigError(
+                f"{path} is a Parquet file inside gzip", hint="Unpack it first: gunzip FILE."
+            )
+        found = enumerate(parquet.rows(path, file.size), 1)
+        return Source(Entry(f"row {number}", record) for number, record in found)
+    if file.suffix in TABLES:
+        text, guessed = decode(file.whole())
+        return Source(_table(text, file), table=True, encoding_guessed=guessed)
+    return Source(_lines(file) if _has_lines(file) else _document(file))
 
 
 def json_lines(path: Path) -> Iterator[Entry]:
@@ -77,43 +75,25 @@ def json_lines(path: Path) -> Iterator[Entry]:
     Raises:
         ConfigError: it cannot be read.
     """
-    try:
-        yield from _lines(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    yield from _lines(OpenFile.at(path))
 
 
-def _has_lines(path: Path) -> bool:
+def _has_lines(file: OpenFile) -> bool:
     """Whether each line is a record; a name that ends in .json does not tell."""
-    with path.open("rb") as stream:
-        full = (line for line in _limited(stream, path) if line.strip(b"\xef\xbb\xbf \t\r\n"))
-        first, second = (next(full, b"").strip() for _ in range(2))
+    every = file.lines(may_be_all=True)
+    full = (line for line in every if line.strip(b"\xef\xbb\xbf \t\r\n"))
+    first, second = (next(full, b"").strip() for _ in range(2))
     if not first or first.removeprefix(b"\xef\xbb\xbf")[:1] != b"{":
         return False
     if second:
         return second[:1] == b"{" or first[-1:] == b"}"
-    return path.suffix.casefold() in (".jsonl", ".ndjson")
+    return file.suffix in (".jsonl", ".ndjson")
 
 
-def _limited(stream: IO[bytes], path: Path) -> Iterator[bytes]:
-    while line := stream.readline(LARGEST_FILE + 1):
-        if len(line) > LARGEST_FILE:
-            raise _too_large(path, LARGEST_FILE)
-        yield line
-
-
-def _lines(path: Path) -> Iterator[Entry]:
-    with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(LARGEST_LINE + 1):
-            number += 1
-            if len(line) > LARGEST_LINE:
-                raise ConfigError(
-                    f"{path}: line {number} is longer than {LARGEST_LINE >> 20} MiB",
-                    hint="A record of a question set is some thousand bytes; check the file.",
-                )
-            if line.strip():
-                yield _parsed(line, f"line {number}")
+def _lines(file: OpenFile) -> Iterator[Entry]:
+    for number, line in enumerate(file.lines(), 1):
+        if line.strip():
+            yield _parsed(line, f"line {number}")
 
 
 def _parsed(line: bytes, place: str) -> Entry:
@@ -123,13 +103,14 @@ def _parsed(line: bytes, place: str) -> Entry:
         return Entry(place, None, problem=f"is not JSON: {error}")
 
 
-def _document(path: Path, size: int) -> Iterator[Entry]:
+def _document(file: OpenFile) -> Iterator[Entry]:
     """Records of one JSON value: a list, an object with a list `data`, or named records."""
     try:
-        value = json.loads(_whole(path, size).decode(_UTF8))
+        value = json.loads(file.whole().decode(_UTF8))
     except (ValueError, RecursionError) as error:
         raise ConfigError(
-            f"{path} is not JSON: {error}", hint="Give JSON, JSON lines, CSV or TSV."
+            f"{file.path} is not JSON: {error}",
+            hint="Give JSON, JSON lines, CSV, TSV or Parquet.",
         ) from error
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         value = value["data"]
@@ -141,9 +122,9 @@ def _document(path: Path, size: int) -> Iterator[Entry]:
         yield Entry(f"record {number}", record)
 
 
-def _table(text: str, path: Path) -> Iterator[Entry]:
+def _table(text: str, file: OpenFile) -> Iterator[Entry]:
     body = text.removeprefix("\ufeff")
-    delimiter = "\t" if path.suffix.casefold() != ".csv" else ""
+    delimiter = "\t" if file.suffix != ".csv" else ""
     if body.lower().startswith(_DECLARED) and body[len(_DECLARED) + 1 :][:1] in ("\n", "\r"):
         delimiter, body = body[len(_DECLARED)], body[len(_DECLARED) + 1 :].lstrip("\r\n")
     reader = _reader(body, delimiter or _delimiter(body))
@@ -152,13 +133,14 @@ def _table(text: str, path: Path) -> Iterator[Entry]:
         names = [name.strip() for name in next(reader, [])]
         if doubled := [name for name, count in Counter(names).items() if name and count > 1]:
             raise ConfigError(
-                f"{path}: two columns have the name {doubled[0]!r}", hint="Rename one of them."
+                f"{file.path}: two columns have the name {doubled[0]!r}",
+                hint="Rename one of them.",
             )
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield _row(names, cells, reader.line_num)
     except csv.Error as error:
-        raise ConfigError(f"{path}: line {reader.line_num} is no CSV: {error}") from error
+        raise ConfigError(f"{file.path}: line {reader.line_num} is no CSV: {error}") from error
     finally:
         csv.field_size_limit(before)
 
@@ -190,16 +172,3 @@ def _delimiter(text: str) -> str:
         if agreed > most:
             best, most = sign, agreed
     return best
-
-
-def _whole(path: Path, size: int) -> bytes:
-    if size > LARGEST_FILE:
-        raise _too_large(path, size)
-    return path.read_bytes()
-
-
-def _too_large(path: Path, size: int) -> ConfigError:
-    return ConfigError(
-        f"{path} holds more than {LARGEST_FILE >> 20} MiB in one piece ({size >> 20} MiB)",
-        hint="Give a part of it, or JSON lines: these are read one by one.",
-    )

@@ -12,6 +12,7 @@ Reader = Callable[[Entry, Notes], Iterator[Imported]]
 """``(record, notes) -> its questions``."""
 
 _SIGNS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
+    ("squad", squad.SIGNS_ROW, squad.squad_row),
     ("squad", squad.SIGNS, squad.squad),
     ("pubmedqa", pubmedqa.SIGNS, pubmedqa.pubmedqa),
     ("hotpotqa", hotpotqa.SIGNS, hotpotqa.hotpotqa),
@@ -39,7 +40,7 @@ def recognise(record: object, *, table_file: bool) -> str:
             hint=f"Formats: {', '.join(FORMATS)}.",
         )
     for name, keys, _ in _SIGNS:
-        if all(key in record for key in keys) and (keys != nq.SIGNS_OPEN or _is_open(record)):
+        if all(key in record for key in keys) and _holds(keys, record):
             return name
     if all(key in record for key in corpus.SIGNS):
         return CORPUS
@@ -55,13 +56,15 @@ def recognise(record: object, *, table_file: bool) -> str:
 def reader_of(name: str, record: Mapping[str, Any]) -> Reader:
     """What reads a format of `FORMATS` but a table and a corpus, whose readers need more.
 
-    Natural Questions has two shapes, told apart by the record.
+    SQuAD and Natural Questions have two shapes each, told apart by the record.
     """
     shapes = [(keys, reader) for known, keys, reader in _SIGNS if known == name]
     fitting = [reader for keys, reader in shapes if all(key in record for key in keys)]
     return fitting[0] if fitting else shapes[-1][1]
 
 
-def _is_open(record: Mapping[str, Any]) -> bool:
-    """A list of answers and little else; a text is the answer of a table."""
-    return isinstance(record["answer"], list)
+def _holds(keys: tuple[str, ...], record: Mapping[str, Any]) -> bool:
+    """Whether values fit where other formats have the same keys."""
+    if keys == nq.SIGNS_OPEN:
+        return isinstance(record["answer"], list)  # a text is the answer of a table
+    return keys != squad.SIGNS_ROW or isinstance(record["answers"], dict)

@@ -86,6 +86,10 @@ def read_benchmark(path: Path, wanted: Wanted, decode: Decode) -> Benchmark:
         reader = _reader(first, wanted, named, made)
         if not made.notes.problems:
             _take(entries, reader, wanted, made)
+    if source.encoding_guessed:
+        made.notes.remarks["the encoding was guessed; check letters with accents"] = len(
+            made.lines
+        )
     if wanted.documents:
         made.documents |= {p.file: p for p in named.passages.values()}
     if not made.notes.problems and not made.lines:

@@ -11,6 +11,7 @@ function fieldsOf(row) {
     oracle_ids: [...(row.oracle_ids ?? [])],
     oracle_pages: (row.oracle_pages ?? []).map(({ document: name, page }) => ({ document: name, page })),
     reference: row.reference ?? "", kind: row.kind ?? "",
+    variants: Object.entries(row.variants ?? {}).flatMap(([name, texts]) => texts.map((text) => ({ name, text }))),
   };
 }
 
@@ -45,9 +46,9 @@ function added(id, now) {
   return entry;
 }
 
-// Pages and answers that are empty are not written.
+// Pages, answers and wordings that are empty are not written.
 function cleaned(entry) {
-  const { question, answers, answerable, oracle_ids, oracle_pages, reference, kind } = current(entry);
+  const { question, answers, answerable, oracle_ids, oracle_pages, reference, kind, variants } = current(entry);
   const said = answers.map((answer) => answer.trim()).filter(Boolean);
   const pages = oracle_pages.filter(({ document: name, page }) => name.trim() || page);
   return {
@@ -55,7 +56,15 @@ function cleaned(entry) {
     oracle_ids: answerable ? oracle_ids : [],
     oracle_pages: answerable ? pages.map(({ document: name, page }) => ({ document: name.trim(), page })) : [],
     reference: answerable ? reference.trim() : "", kind: kind.trim(),
+    variants: variants.map(({ name, text }) => ({ name: name.trim(), text: text.trim() })).filter(({ text }) => text),
   };
+}
+
+// As in the file: lists of texts by name.
+function byName(variants) {
+  const texts = new Map();
+  for (const { name, text } of variants) texts.set(name, [...(texts.get(name) ?? []), text]);
+  return Object.fromEntries(texts);
 }
 
 function problems(entry) {
@@ -68,6 +77,7 @@ function problems(entry) {
     found.push("A page needs the name of its document and a number from 1.");
   if (row.oracle_pages.length && entry.was.all_oracles)
     found.push("It needs all of its oracle ids; pages cannot be named beside them.");
+  if (row.variants.some(({ name }) => !name)) found.push("Another wording needs a name.");
   return found;
 }
 
@@ -76,10 +86,11 @@ function lineOf(entry) {
   if (!entry.now) return data.lines[entry.line];
   const fields = cleaned(entry);
   const row = { ...entry.was, ...fields };
-  for (const name of ["oracle_ids", "oracle_pages", "reference", "kind"]) {
+  for (const name of ["oracle_ids", "oracle_pages", "reference", "kind", "variants"]) {
     const empty = row[name].length === 0;
     if (empty) delete row[name];
   }
+  if (row.variants) row.variants = byName(row.variants);
   if (!row.oracle_ids) delete row.all_oracles;
   const spelled = Object.entries(row).map(([name, value]) =>
     `${JSON.stringify(name)}: ${name in entry.own ? entry.own[name] : JSON.stringify(value)}`);
@@ -114,10 +125,12 @@ function restore() {
   if (!mine) return;
   const rejected = new Set(mine.rejected);
   for (const entry of entries) {
-    entry.now = mine.changes[entry.line] ?? null;
+    const changes = mine.changes[entry.line];
+    // What an older page has kept may lack a field.
+    entry.now = changes ? { ...fieldsOf(entry.was), ...changes } : null;
     entry.rejected = rejected.has(entry.line);
   }
-  for (const { id, now, rejected: gone } of mine.added) added(id, now).rejected = gone;
+  for (const { id, now, rejected: gone } of mine.added) added(id, { ...fieldsOf({}), ...now }).rejected = gone;
   if (entries.some(isTouched)) say("Your changes are back.");
 }
 

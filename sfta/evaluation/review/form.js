@@ -50,6 +50,7 @@ function questionForm(entry) {
       redraw("#answerable");
     }),
     ...(row.answerable ? [answers(entry), ...evidence(entry), reference(entry)] : []),
+    wordings(entry),
     labelled("Kind", kind),
     element("p", [`question ${was.id}`, place, was.test_set].filter(Boolean).join(", "), "quiet"),
     ...documents(entry),
@@ -122,6 +123,34 @@ function pages(entry) {
     change(entry, { oracle_pages: [...current(entry).oracle_pages, { document: "", page: 1 }] });
     redraw(".pages-of .line:last-of-type input");
   }));
+}
+
+function wordings(entry) {
+  const set = (place, values) => change(entry, {
+    variants: current(entry).variants.map((wording, other) => (other === place ? { ...wording, ...values } : wording)),
+  });
+  const items = current(entry).variants.map(({ name, text }, place) => {
+    const line = element("div", "", "line");
+    const named = written("input", name, (value) => set(place, { name: value }),
+      { spellcheck: false, className: "name" });
+    named.setAttribute("aria-label", `Name of wording ${place + 1}`);
+    named.setAttribute("list", "wordings");
+    // The browser's dictionary is that of its reader, and the wording may be in any language.
+    const worded = written("input", text, (value) => set(place, { text: value }), { spellcheck: false });
+    worded.setAttribute("aria-label", `Wording ${place + 1}`);
+    line.append(named, worded, button("Remove", `Remove wording ${place + 1}`, () => {
+      change(entry, { variants: current(entry).variants.filter((_, other) => other !== place) });
+      redraw(".wordings > button");
+    }));
+    return line;
+  });
+  const meaning = "A language code such as de names another language, any other name a paraphrase.";
+  return group("The question in other words, for sfta robustness", "wordings",
+    items.length ? [element("p", meaning, "quiet"), ...items] : [], button("Add a wording", "", () => {
+      const { name } = current(entry).variants.at(-1) ?? { name: "paraphrase" };
+      change(entry, { variants: [...current(entry).variants, { name, text: "" }] });
+      redraw(".wordings .line:last-of-type input:not(.name)");
+    }));
 }
 
 function reference(entry) {

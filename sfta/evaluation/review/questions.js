@@ -21,6 +21,7 @@ function fillFilters() {
   options(find("kind"), "all kinds", counted(kinds));
   suggest("kinds", kinds);
   suggest("files", entries.flatMap((entry) => current(entry).oracle_pages.map((page) => page.document)));
+  suggest("wordings", ["paraphrase", ...entries.flatMap((entry) => current(entry).variants.map(({ name }) => name))]);
   find("counts").textContent = summary();
 }
 
@@ -45,7 +46,7 @@ function fits(entry, words) {
   if (status && !status(entry)) return false;
   if (find("kind").value && row.kind !== find("kind").value) return false;
   const text = [row.question, ...row.answers, row.reference, row.kind, entry.was.id,
-    ...row.oracle_pages.map((page) => page.document),
+    ...row.oracle_pages.map((page) => page.document), ...row.variants.map(({ text: wording }) => wording),
     ...documentsOf(entry).map(({ title, text: body }) => `${title}\n${body}`)].join("\n").toLowerCase();
   return words.every((word) => text.includes(word));
 }

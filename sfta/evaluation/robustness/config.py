@@ -16,6 +16,8 @@ ProbeName = Literal[
     "injections",
     "languages",
 ]
+ProbedArm = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,30}_(rag|few_shot)$")]
+"""An arm that reads the chunks it is given: what is done to them, it can show."""
 Count = Annotated[int, Field(ge=0, le=50)]
 
 
@@ -37,8 +39,9 @@ class RobustnessConfig(Section):
     without the answer; `contradictions`: a chunk that states another value; `paraphrase`: the
     benchmark's `variants`, for want of them rewording by rule; `typos`; `injections`: instructions
     planted in a chunk; `languages`: those `variants` whose name is a language code."""
-    arms: Annotated[list[Literal["base_rag", "raft_rag"]], Field(min_length=1)] = ["raft_rag"]
-    """Who is asked: the trained model, the base model, or both."""
+    arms: Annotated[list[ProbedArm], Field(min_length=1)] = ["raft_rag"]
+    """Who is asked: the trained model, the base model (`base_rag`, `base_few_shot`), or a file of
+    `evaluate.models`; `rag` or `few_shot`, as in `evaluate.arms`, which need not name them."""
     questions: PositiveInt = 20
     """Answerable questions with a known oracle chunk that are asked, drawn evenly over the kinds.
     Each is asked some thirty times by every arm."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfta.evaluation.arms import arm_of
+from sfta.evaluation.arms import labelled_arm
 from sfta.evaluation.clusters import FEW_CLUSTERS, clusters_of
 from sfta.evaluation.config import EvaluateConfig
+from sfta.evaluation.refusals import LANGUAGES
 from sfta.evaluation.robustness.findings import Asked, find
 from sfta.evaluation.robustness.sentences import sentences
 from sfta.evaluation.robustness.subjects import Subject
@@ -63,7 +64,7 @@ def make_record(
         "question_ids": [subject.id for subject in subjects],
         "asked": len(next(iter(asked.values())).variants),
         "clusters": {"level": clusters.level, "number": resampling.clusters},
-        "arms": {arm: arm_of(arm).label for arm in asked},
+        "arms": {arm: labelled_arm(arm, conditions.evaluate).label for arm in asked},
         "notes": [
             *_notes(subjects, clusters.answered, clusters.level),
             *[f"Not asked: {_reason(probe)}." for probe in probes if not _is_asked(probe)],
@@ -96,7 +97,7 @@ def _notes(subjects: Sequence[Subject], clusters: int, level: str) -> list[str]:
             f"The answers lie in only {clusters} {level}s: the intervals are likely too narrow."
         )
     found.append(
-        "A refusal in other words is recognised in English; in another language only the refusal "
-        "sentence of the prompt contract is."
+        f"A refusal in other words is recognised in {', '.join(LANGUAGES)}; in another language "
+        "only the refusal sentence of the prompt contract is."
     )
     return found
