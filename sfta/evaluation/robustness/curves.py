@@ -98,7 +98,7 @@ def _dots(
             name = one["name"] if first else ""
             dots.append(Dot(name, found["value"], found["interval"], *look))
         draw_dots(axes, dots, theme, title=BY_KEY[key].label)
-        axes.set_xlim(0.0, 1.0)
+        axes.set_xlim(-0.02, 1.02)
     draw_legend(figure, theme, _series(labels, theme))
     return figure
 
