@@ -148,6 +148,10 @@ def prompt_text(contract):
     return messages, "".join(part.text for part in prefix) + asked + last[1].text
 
 
+NEAR = 0.002
+"""Of the range of logits: on processors with AMX a batch of another shape differs by so much."""
+
+
 def check_text_and_tokens(server, engine, contract):
     messages, text = prompt_text(contract)
     rendered = server.ask("/apply-template", {"messages": messages})["prompt"]
@@ -170,9 +174,23 @@ def check_greedy(server, engine, contract, chunks=CHUNKS):
     reply = server.ask("/completion", body)
     ours = engine.generate(segments, max_tokens=TOKENS)
     theirs = [token for token in reply["tokens"] if not engine.model.ends(token)]
-    assert theirs == list(ours.token_ids)
+    require_same(engine, segments, list(ours.token_ids), theirs)
     assert reply["tokens_evaluated"] == len(body["prompt"])
     return ours
+
+
+def require_same(engine, segments, ours, theirs):
+    """The same tokens, up to one where two are as likely: batches of other shapes add otherwise."""
+    parted = [
+        place for place, pair in enumerate(zip(ours, theirs, strict=False)) if len({*pair}) > 1
+    ]
+    if not parted:
+        assert ours == theirs
+        return
+    place = parted[0]
+    row = engine.logits([*segments, ours[:place]] if place else segments)
+    gap = row[ours[place]] - row[theirs[place]]
+    assert 0 <= gap < NEAR * (row.max() - row.min()), (place, gap)
 
 
 @pytest.mark.parametrize("special", [True, False])
