@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sfta_edge.caller import View, groups_of
 from sfta_edge.knowledge import KnowledgeWriter, open_knowledge, write_knowledge
-from sfta_edge.query import match_expression
+from sfta_edge.query import phrases
 from word_retriever import Identity, WordEmbedder
 
 WORDS = ["oil", "pump", "filter", "pressure", "valve", "motor"]
@@ -83,21 +83,18 @@ def write_world(world, folder):
 def scores_by_hand(world, paths, question, view):
     """Fused score of every chunk that the view may see and a search could hand over.
 
-    bm25 is that of FTS5 over the whole file, taken from a query without any filter.
+    bm25 is that of FTS5, taken word by word from queries without any filter; a word weighs what
+    it weighs in both files together.
     """
     seen, words = world.seen(view), {}
-    expression = match_expression(question)
-    for path in paths:
-        knowledge = open_knowledge(path)
-        if expression is not None:
-            for identifier, score in knowledge.connection.execute(
-                "SELECT id, bm25(chunks_fts, 0.5, 0.75, 1.0) FROM chunks_fts"
-                " JOIN chunks ON number = chunks_fts.rowid WHERE chunks_fts MATCH ?",
-                (expression,),
-            ):
+    for phrase in phrases(question):
+        found = [_matching(path, phrase) for path in paths]
+        weight = _weight(sum(count for count, _ in found), sum(len(rows) for _, rows in found))
+        for count, rows in found:
+            for identifier, score in rows:
                 if identifier in seen:
-                    words[identifier] = -score
-        knowledge.close()
+                    part = -score / _weight(count, len(rows)) * weight
+                    words[identifier] = words.get(identifier, 0.0) + part
     (vector,) = WordEmbedder().embed([question])
     best = max(words.values(), default=0.0) or 1.0
     return {
@@ -105,6 +102,26 @@ def scores_by_hand(world, paths, question, view):
         + 0.5 * float(np.clip(WordEmbedder().embed([world.text(identifier)])[0] @ vector, 0, 1))
         for identifier in seen
     }
+
+
+def _matching(path, phrase):
+    """How many chunks a file has, and each with the phrase and its bm25."""
+    knowledge = open_knowledge(path)
+    ((count,),) = knowledge.connection.execute("SELECT count(*) FROM chunks")
+    rows = list(
+        knowledge.connection.execute(
+            "SELECT id, bm25(chunks_fts, 0.5, 0.75, 1.0) FROM chunks_fts"
+            " JOIN chunks ON number = chunks_fts.rowid WHERE chunks_fts MATCH ?",
+            (phrase,),
+        )
+    )
+    knowledge.close()
+    return count, rows
+
+
+def _weight(chunks, holding):
+    """The inverse document frequency as FTS5 has it."""
+    return max(1e-6, math.log((chunks - holding + 0.5) / (holding + 0.5)))
 
 
 def same_scores(found, expected, top_k):

@@ -66,6 +66,7 @@ class ScriptedWorker:
         self.link, self._theirs = socket.socketpair()
         self._first = first or Frame({"id": 0, "done": {"ready": dict(facts)}})
         self._answer, self.pid, self.killed, self.seen = answer, 1, 0, []
+        self.resident_bytes = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

@@ -13,7 +13,7 @@ import apsw
 
 from sfta_edge.errors import IntegrityError, SftaError
 
-_BUSY_MILLISECONDS = 30_000  # a memory card may take seconds for each flush that another one waits for
+_BUSY_MILLISECONDS = 30_000  # a memory card takes seconds for a flush that others wait for
 _RETRY_SECONDS = 0.02
 Migrate = Callable[[apsw.Connection], None]
 

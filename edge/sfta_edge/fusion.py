@@ -4,7 +4,8 @@ A candidate's score is the mean of two numbers from 0 to 1: its bm25 as a share 
 and its cosine. (A convex combination; Bruch, Gai and Ingber, TOIS 2023, found it better than
 fusion by rank, and so did we.)
 
-Over several files the share is of the best bm25 of all. A word's weight comes from its own file,
+Over several files the share is of the best bm25 of all. A word's weight comes from its own file
+if that is a large one (`word_weights` has the reason why not from a small one),
 so a bm25 of 7 does not mean quite the same in a large and in a small one; but both grow with the
 rarity of a word in a file on the same subjects, and to divide by each file's own best would put
 the best of a file that hardly fits beside the best of one that fits well.

@@ -59,7 +59,9 @@ fi
 
 # What an installation is made of; data, and the head of its log, are people's own.
 remove() {
-    [ -f "$prefix/state.json" ] || fail 2 "there is no installation in $prefix"
+    # The data of a program that was removed before can still be removed.
+    [ -f "$prefix/state.json" ] || { [ -n "$purge" ] && [ -d "$prefix/data/audit" ]; } ||
+        fail 2 "there is no installation in $prefix"
     prefix=$(CDPATH='' cd -- "$prefix" && pwd -P)
     if [ -f "$unit" ] && grep -qF "$prefix/bin/sfta-edge" "$unit"; then
         systemctl disable --now sfta-edge.service >&2 2>/dev/null || :

@@ -33,12 +33,17 @@ def match_expression(question: str) -> str | None:
     Terms are joined with OR; bm25 gives rare ones their weight. Stop words are left out
     unless there is nothing else.
     """
+    return " OR ".join(phrases(question)) or None
+
+
+def phrases(question: str) -> list[str]:
+    """The terms of that expression, each an expression of its own; empty if there are none."""
     terms: dict[str, None] = {}
     for match in _TERM.finditer(question):
         for term in _spellings(match[0].lower()):
             terms.setdefault(term)
     chosen = [term for term in terms if term not in _STOP_WORDS] or list(terms)
-    return " OR ".join(f'"{term}"' for term in chosen[:_MAX_TERMS]) or None
+    return [f'"{term}"' for term in chosen[:_MAX_TERMS]]
 
 
 def _spellings(term: str) -> Iterator[str]:

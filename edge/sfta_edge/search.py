@@ -6,8 +6,9 @@ from sfta_edge.caller import View
 from sfta_edge.found import Hit
 from sfta_edge.fusion import Place, fused
 from sfta_edge.knowledge_format import Vectors
-from sfta_edge.query import match_expression
+from sfta_edge.query import match_expression, phrases
 from sfta_edge.searched_file import SearchedFile
+from sfta_edge.word_weights import FEW, by_words_of_all
 
 
 class Search:
@@ -63,12 +64,16 @@ class Search:
         return self._best(
             {
                 (number, found): score
-                for number, file in enumerate(self._files)
-                for found, score in file.by_words(
-                    expression, self._count, self._allowed[number]
-                )
+                for number in range(len(self._files))
+                for found, score in self._in_file(number, question, expression)
             }
         )
+
+    def _in_file(self, number: int, question: str, expression: str) -> list[tuple[int, float]]:
+        file, allowed = self._files[number], self._allowed[number]
+        if len(self._files) > 1 and file.chunks <= FEW:
+            return by_words_of_all(self._files, number, phrases(question), self._count, allowed)
+        return file.by_words(expression, self._count, allowed)
 
     def _by_vector(self) -> dict[Place, float]:
         """Cosines of the nearest chunks, nearest first."""

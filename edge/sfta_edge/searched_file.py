@@ -97,6 +97,11 @@ class SearchedFile:
         )
         return [(number, -score) for number, score in rows]
 
+    def holding(self, expression: str) -> int:
+        """How many chunks have the words, whoever may see them."""
+        sql = "SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?"
+        return int(self.rows(sql, expression)[0][0])
+
     def by_vector(
         self, vector: Vectors, count: int, allowed: Permitted
     ) -> list[tuple[int, float]]:

@@ -8,10 +8,7 @@ this host; containers/README.md has examples.
 import json
 import os
 import platform
-import shlex
 import shutil
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge_container import CACHE, LIMITS, REACHED, image, inside, podman
 from sfta_edge.embedder import Embedder
 from sfta_edge.knowledge import write_knowledge
 from sfta_edge.prompt import PromptContract
@@ -33,11 +31,6 @@ pytestmark = [
         os.environ.get("SFTA_CONTAINERS") != "1", reason="builds images: SFTA_CONTAINERS=1"
     ),
 ]
-CACHE = Path("~/.cache/sfta").expanduser()
-CONTAINERS = Path(__file__).parents[2] / "containers"
-PODMAN = shlex.split(os.environ.get("SFTA_PODMAN", "podman"))
-LIMITS = shlex.split(os.environ.get("SFTA_PODMAN_LIMITS", ""))
-IMAGE = "localhost/sfta-edge:0.1.0"
 CONFINED = [
     "--network=none",
     "--read-only",
@@ -47,6 +40,7 @@ CONFINED = [
     "--memory=512m",
     "--pids-limit=256",
 ]
+__all__ = ["image"]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 TEXT = "The oil is changed every 2000 hours."
 READY = """
@@ -54,37 +48,6 @@ import sys
 from urllib.request import urlopen
 print(urlopen("http://127.0.0.1:8080" + sys.argv[1], timeout=5).read().decode())
 """
-REACHED = """
-import socket
-try:
-    socket.create_connection(("192.0.2.1", 80), timeout=3)
-except OSError as error:
-    print(error)
-"""
-
-
-def podman(*arguments, check=True):
-    command = [*PODMAN, *map(str, arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
-@pytest.fixture(scope="module")
-def image():
-    if shutil.which(PODMAN[0]) is None:
-        pytest.skip("podman is not installed")
-    base = os.environ.get("SFTA_BASE_IMAGE", "localhost/sfta-base:bookworm")
-    settings = {
-        "BUILDER": shlex.join(PODMAN),
-        "BASE_IMAGE": base,
-        "BUILD_OPTIONS": shlex.join(LIMITS),
-        "PYTHON": sys.executable,
-    }
-    command = ["make", "-C", str(CONTAINERS), "edge"]
-    command += [f"{name}={value}" for name, value in settings.items()]
-    subprocess.run(command, check=True)
-    return IMAGE
 
 
 def knowledge_file(path, embedder):
@@ -176,10 +139,6 @@ def served(image, bundle, data):
     name = run(image, bundle, data, *words, options=["--detach"]).stdout.strip()
     yield name
     podman("rm", "--force", "--time", "10", name)
-
-
-def inside(name, program, *arguments):
-    return podman("exec", name, "/opt/sfta/bin/python", "-c", program, *arguments).stdout
 
 
 def test_the_image_holds_no_installer_and_its_bill_of_materials(image):

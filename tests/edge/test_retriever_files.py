@@ -66,6 +66,27 @@ def test_bm25_is_a_share_of_the_best_of_all_files(both, paths):
     assert [hit.text_rank for hit in found] == [hit.rank for hit in found]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_first_document_of_a_device_is_found_by_its_words(tmp_path, count):
+    """In a file of one or two chunks bm25 gives no word a weight."""
+    bundle = [
+        (0, "", "", [text]) for text in ["oil pump", "oil filter", "motor valve", "seal"] * 3
+    ]
+    own = [(1, "", "", [text]) for text in ["brushed loom", "gear", "zinc"][:count]]
+    paths = write_world(World([*bundle, *own]), tmp_path)
+
+    class Far(WordEmbedder):
+        """Vectors that say the opposite of the words."""
+
+        def embed(self, texts):
+            return super().embed(["oil" if "loom" in text else text for text in texts])
+
+    with Retriever(paths, Far()) as retriever:
+        first, second = retriever.search("is the loom brushed or its seal", 2)
+    assert first.chunk.text == "brushed loom"
+    assert first.score > second.score
+
+
 def test_equal_scores_are_ordered_by_file_then_by_place(paths):
     class Flat(WordEmbedder):
         def embed(self, texts):

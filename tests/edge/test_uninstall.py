@@ -45,6 +45,14 @@ def test_the_data_goes_only_when_somebody_says_so(prefix):
     assert not prefix.exists()
 
 
+def test_data_that_was_left_can_be_removed_later(prefix):
+    (prefix / "data" / "audit").mkdir()
+    assert call("--uninstall", "--prefix", prefix).returncode == 0
+    assert call("--uninstall", "--prefix", prefix).returncode == 2
+    assert call("--uninstall", "--purge", "--prefix", prefix).returncode == 0
+    assert not prefix.exists()
+
+
 @pytest.mark.parametrize("arguments", [[], ["--purge"]])
 def test_a_folder_that_is_no_installation_is_left_alone(tmp_path, arguments):
     (tmp_path / "data").mkdir()

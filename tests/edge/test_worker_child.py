@@ -11,7 +11,7 @@ import pytest
 
 from sfta_edge.confinement import open_descriptors
 from sfta_edge.worker import child as child_module
-from sfta_edge.worker.child import Child, command, resident_bytes
+from sfta_edge.worker.child import Child, command
 from sfta_edge.worker.models import WorkerFiles
 from sfta_edge.worker.process import _parser, main
 
@@ -181,9 +181,28 @@ def test_nobody_may_look_into_it_and_nothing_gives_privileges_back():
 
 
 @linux
-def test_memory_of_a_process_is_known_and_of_none_is_not():
-    assert resident_bytes(os.getpid()) > 1 << 20
-    assert resident_bytes(1 << 30) is None
+def test_the_memory_of_a_child_is_known_until_it_has_ended(monkeypatch):
+    # It lets nobody look into it, as the worker does.
+    script = (
+        "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); "
+        "print('hidden', flush=True); time.sleep(600)"
+    )
+    monkeypatch.setattr(child_module, "command", lambda *_: [sys.executable, "-c", script])
+    monkeypatch.setattr(child_module, "_END_SECONDS", 0.05)
+    child = Child(FILES)
+    assert child.resident_bytes > 1 << 20
+    child.end()
+    assert child.resident_bytes is None
+
+
+def test_a_warning_of_a_child_is_one_of_the_log_and_other_lines_are_not(monkeypatch, caplog):
+    script = "print('WARNING confinement: cannot'); print('loaded')"
+    monkeypatch.setattr(child_module, "command", lambda *_: [sys.executable, "-c", script])
+    with caplog.at_level("INFO", logger="sfta_edge.worker.child"):
+        child = Child(FILES)
+        child._process.wait()
+        child.end()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_a_program_that_cannot_be_started_leaves_no_descriptor(monkeypatch):

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 from sfta_edge.worker.models import WorkerFiles
@@ -19,6 +18,7 @@ _MODULE = "sfta_edge.worker.process"
 _LONGEST_LINE = 1000  # bytes; the rest of a longer one is the next line
 _MOST_LINES = 1000  # of one child that are logged; the last are kept whatever their number
 _KEPT_LINES = 20
+_GRAVE = ("WARNING ", "ERROR ", "CRITICAL ")  # beginnings of lines that `process` logs
 _END_SECONDS = 2.0
 
 
@@ -48,7 +48,8 @@ class ChildLog:
             self._last.append(line)
             count += 1
             if count <= _MOST_LINES:
-                log.info("worker %d: %s", self._pid, line)
+                level = logging.WARNING if line.startswith(_GRAVE) else logging.INFO
+                log.log(level, "worker %d: %s", self._pid, line)
         if count > _MOST_LINES:
             log.warning("worker %d: %d more lines", self._pid, count - _MOST_LINES)
 
@@ -78,7 +79,13 @@ class Child:
             raise
         assert self._process.stdout is not None
         self.pid = self._process.pid
+        self._memory = _OpenMemory(self.pid)
         self._log = ChildLog(self._process.stdout, self.pid)
+
+    @property
+    def resident_bytes(self) -> int | None:
+        """Memory it holds; None if it cannot be told."""
+        return self._memory.resident_bytes
 
     def kill(self) -> None:
         """End it at once, whatever it does."""
@@ -98,6 +105,7 @@ class Child:
             self._process.kill()
             self._process.wait()
         self._log.finish()
+        self._memory.close()
         self.link.close()
         return self._ending()
 
@@ -132,13 +140,35 @@ def command(files: WorkerFiles, descriptor: int, memory_bytes: int | None) -> li
     return line
 
 
-def resident_bytes(pid: int) -> int | None:
-    """Memory a process holds; None if it cannot be told."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
+class _OpenMemory:
+    """What the system says about the memory of a process.
+
+    Opened at its start: where processes are hidden from each other (proc(5), hidepid), one that
+    lets nobody look into it is soon hidden from its parent, too.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._lock = threading.Lock()
+        self._open: int | None = None
+        with suppress(OSError):
+            self._open = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def resident_bytes(self) -> int | None:
+        with self._lock:
+            if self._open is None:
+                return None
+            try:
+                pages = os.pread(self._open, _LONGEST_LINE, 0).split()[1]
+                return int(pages) * os.sysconf("SC_PAGE_SIZE")
+            except (OSError, ValueError, IndexError):
+                return None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._open is not None:
+                os.close(self._open)
+            self._open = None
 
 
 def _environment() -> dict[str, str]:

@@ -21,7 +21,7 @@ from socket import socket
 from typing import Protocol, Self
 
 from sfta_edge.errors import IntegrityError, SftaError
-from sfta_edge.worker.child import Child, resident_bytes
+from sfta_edge.worker.child import Child
 from sfta_edge.worker.connection import Connection
 from sfta_edge.worker.failures import WorkerDownError
 from sfta_edge.worker.kept_states import StateKeeper
@@ -44,6 +44,8 @@ class Worker(Protocol):
     def link(self) -> socket: ...
     @property
     def pid(self) -> int: ...
+    @property
+    def resident_bytes(self) -> int | None: ...
     def kill(self) -> None: ...
     def end(self) -> str: ...
 
@@ -133,10 +135,10 @@ class Supervisor:
     def state(self) -> WorkerState:
         """How things are."""
         with self._changed:
-            state = self._state
-        return (
-            state if state.pid is None else replace(state, rss_bytes=resident_bytes(state.pid))
-        )
+            state, worker = self._state, self._worker
+        if worker is None or state.pid is None:
+            return state
+        return replace(state, rss_bytes=worker.resident_bytes)
 
     def connection(self, seconds: float | None = None) -> Connection:
         """The connection to the worker that runs; waits for one at most `seconds`.

@@ -32,6 +32,8 @@ class Unit:
                 hint="Start its service and look at its log.",
             ) from error
         self.pid: int = _CREDENTIALS.unpack(raw)[0]
+        self.resident_bytes: int | None = None
+        """Another service's memory is its own matter."""
 
     def kill(self) -> None:
         """Leave the connection; the service itself belongs to the system."""
