@@ -57,6 +57,16 @@ def test_cores_that_others_use_are_left_to_them(machine, others, threads):
     assert machine.later().choice.threads(8) == threads
 
 
+def test_what_others_did_long_ago_is_soon_looked_at_again(machine):
+    machine.others = 2.0
+    assert machine.later(9.0).choice.threads(8) == 2
+    machine.others = 0.0
+    assert machine.later(0.06).choice.threads(8) == 4
+    machine.others = 2.0
+    assert machine.later(0.06).choice.threads(8) == 4, "what is new is looked at in its time"
+    assert machine.later(0.2).choice.threads(8) == 2
+
+
 def test_a_machine_that_says_nothing_is_taken_for_busy(machine):
     machine.others = None
     assert machine.later().choice.threads(8) == 1
@@ -106,13 +116,14 @@ def test_one_slow_batch_among_fast_ones_is_no_reason_to_stop(machine):
         machine.choice.record(8, 4, 0.2)
     machine.choice.record(8, 4, 0.8)
     assert machine.later(0.3).choice.threads(8) == 4
-    for _ in range(4):
+    for _ in range(20):
         machine.choice.record(8, 4, 0.8)
     assert machine.later(0.3).choice.threads(8) == 1
 
 
 def test_sharing_that_is_no_faster_is_left(machine):
-    machine.choice.record(8, 4, 0.5)
+    for _ in range(30):
+        machine.choice.record(8, 4, 0.5)
     assert machine.later(0.5).choice.threads(8) == 1
     assert machine.later(60).choice.threads(8) == 4
 

@@ -20,11 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 _LOOK_EVERY = 0.25  # seconds
+_LOOK_SOON = 0.05  # after a look that covered a longer time, in which others may have ended
 _PATIENCE = 2.0
 _SLACK = 0.05  # seconds that a stop may come late and be no sign of anything
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _NEW = 0.3
-_NEW_SHARED = 0.1  # one batch that somebody was in the way of says little about the next
+_NEW_SHARED = 0.03  # a few batches that somebody was in the way of say little about the next
+_HOPE = 0.75  # of one thread's time: what sharing is taken to need before it was measured
 _SPARE = 0.35  # share of a core that others may use without being in the way
 
 BusyCores = Callable[[], float | None]
@@ -48,6 +50,7 @@ class ThreadChoice:
         self._together: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
         self._looked, self._others = clock(), float(most)
+        self._look_after = _LOOK_EVERY
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
 
     def threads(self, tokens: int) -> int:
@@ -55,10 +58,12 @@ class ThreadChoice:
         now = self._clock()
         if self._most == 1 or now < self._not_before or self._by_one(tokens) is None:
             return 1
-        if now - self._looked >= _LOOK_EVERY:
+        if (passed := now - self._looked) >= self._look_after:
             self._looked = now
             others = self._busy()
             self._others = float(self._most) if others is None else others
+            old = passed > 2 * _LOOK_EVERY and self._others > _SPARE
+            self._look_after = _LOOK_SOON if old else _LOOK_EVERY
         return max(1, int(self._most - self._others + _SPARE))
 
     def patience(self, tokens: int) -> float:
@@ -71,8 +76,11 @@ class ThreadChoice:
         if threads == 1:
             _blend(self._alone, tokens, seconds)
             return
+        alone = self._by_one(tokens)
+        if alone is not None:
+            self._together.setdefault(tokens, _HOPE * alone)
         together = _blend(self._together, tokens, seconds, _NEW_SHARED)
-        if together > (self._by_one(tokens) or together):
+        if alone is not None and together > alone:
             self.give_up()
         elif seconds < together:
             self._pause = max(_FIRST_PAUSE, self._pause / 2)
