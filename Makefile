@@ -42,7 +42,8 @@ $(READY): pyproject.toml export/pyproject.toml edge/pyproject.toml constraints.t
 	@touch $(READY)
 	@echo "setup: done"
 
-$(KEY): $(READY)
+# Order only: a key outlives the environment that made it.
+$(KEY): | $(READY)
 	@mkdir -p $(dir $(KEY))
 	@$(BIN)/sfta keygen $(KEY)
 
