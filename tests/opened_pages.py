@@ -50,6 +50,14 @@ def browser_window(downloads, profile):
         driver.quit()
 
 
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    """One browser for the tests of a module."""
+    folders = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("profile")
+    with browser_window(*folders) as driver:
+        yield driver
+
+
 def visit(window, page):
     """Open the page and wait until its list is drawn; what was open before has no part in it."""
     window.execute_script("window.before = true;")

@@ -2,6 +2,7 @@
 
 from opened_pages import saved
 from sfta.evaluation.questions import read_questions
+from sfta.evaluation.review.page import question_page
 
 ATTACK = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -20,6 +21,15 @@ def question(number, **changes):
         "kind": ("mass", "limit")[number % 2],
         "near_ids": [LARGE],
     } | changes
+
+
+def written_page(folder, content):
+    """The review page of a question file, as `sfta questions review` writes it."""
+    source = folder / "asked.jsonl"
+    source.write_bytes(content.encode())
+    path = folder / "review.html"
+    path.write_text(question_page(source).html, "utf-8")
+    return path
 
 
 def write(window, selector, value):

@@ -6,13 +6,14 @@ import threading
 
 import pytest
 
+from served_app import serving
 from sfta_edge.app import ServeLimits, create_app
 from sfta_edge.appliance import BundleInfo
 from sfta_edge.errors import IntegrityError
 from sfta_edge.generation import ContextOverflowError
 from sfta_edge.reply import Answer, Citation
 from sfta_edge.retriever import Box
-from sfta_edge.server import Address, create_server, listening, serve, stop
+from sfta_edge.server import Address, create_server
 from sfta_edge.settings import AnswerSettings
 
 INFO = BundleInfo("manuals", 3, "ab" * 32)
@@ -85,12 +86,8 @@ def app_server(scripted_answerer):
     """Host and port of a real server with two places."""
     limits = ServeLimits(places=2, body_bytes=4096, question_characters=200)
     server = create_server(create_app(scripted_answerer, INFO, limits), Address(port=0), limits)
-    thread = threading.Thread(target=serve, args=(server,), daemon=True)
-    thread.start()
-    yield listening(server)[0]
-    stop(server)
-    thread.join(10)
-    assert not thread.is_alive()
+    with serving(server) as address:
+        yield address
 
 
 @pytest.fixture

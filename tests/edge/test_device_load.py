@@ -1,7 +1,6 @@
 """A whole device under a storm of clients that ask, hang up, stall and send too much."""
 
 import contextlib
-import http.client
 import json
 import random
 import socket
@@ -12,11 +11,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from served_app import answered, serving
 from sfta_edge.api.asking import ServeLimits
 from sfta_edge.caller import NOBODY
 from sfta_edge.device_app import device_app
 from sfta_edge.knowledge_writer import KnowledgeWriter
-from sfta_edge.server import Address, create_server, listening, serve, stop
+from sfta_edge.server import Address, create_server
 from sfta_edge.slow_clients import Patience
 from whole_device import OIL, UNHURRIED, opened_device
 
@@ -62,28 +62,14 @@ class Served:
             return answered(connection)
 
 
-def answered(connection):
-    """Status, headers, body; None if the connection ended without."""
-    with http.client.HTTPResponse(connection) as response:
-        try:
-            response.begin()
-            return response.status, response.headers, response.read()
-        except (ConnectionError, http.client.HTTPException):
-            return None
-
-
 @pytest.fixture(name="served", scope="module")
 def _served(small_bundle, tmp_path_factory):
     data = tmp_path_factory.mktemp("load") / "data"
     with opened_device(small_bundle, data) as device:
         app = device_app(device, LIMITS, UNHURRIED)
         server = create_server(app, Address(port=0), LIMITS, Patience(seconds=1.0))
-        thread = threading.Thread(target=serve, args=(server,), daemon=True)
-        thread.start()
-        yield Served(device, listening(server)[0])
-        stop(server)
-        thread.join(20)
-        assert not thread.is_alive()
+        with serving(server) as address:
+            yield Served(device, address)
     for name in ("history", "accounts", "jobs"):
         with contextlib.closing(apsw.Connection(str(data / f"{name}.sqlite"))) as file:
             assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)], name

@@ -1,11 +1,9 @@
 """A large body is read from those only who may send one; 10 GB are never taken in."""
 
-import http.client
 import json
 import resource
 import socket
 import tempfile
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, request
 
+from served_app import answered, serving
 from sfta_edge import early_admission
 from sfta_edge.api.admission import ADMITTED
 from sfta_edge.api.calls import set_caller
@@ -20,7 +19,7 @@ from sfta_edge.app import ServeLimits
 from sfta_edge.caller import Caller
 from sfta_edge.early_admission import UPLOADERS, admission_of
 from sfta_edge.guard import protect
-from sfta_edge.server import Address, create_server, listening, serve, stop
+from sfta_edge.server import Address, create_server
 
 SMALL, MOST = 4096, 4 << 20
 TEN_GIGABYTES = 10 << 30
@@ -61,14 +60,8 @@ def served(app, most=MOST, admit=None):
     limits = ServeLimits(places=1, body_bytes=SMALL, file_bytes=most)
     server = create_server(app, Address(port=0), limits)
     server.admit = admit or server.admit
-    thread = threading.Thread(target=serve, args=(server,), daemon=True)
-    thread.start()
-    try:
-        yield listening(server)[0]
-    finally:
-        stop(server)
-        thread.join(20)
-        assert not thread.is_alive()
+    with serving(server) as address:
+        yield address
 
 
 @pytest.fixture(name="place")
@@ -108,16 +101,6 @@ def poured(address, begin, piece, total):
                 connection.sendall(piece)
                 sent += len(piece)
         return sent, answered(connection)
-
-
-def answered(connection):
-    """Status, headers and document; None if the connection ended without."""
-    with http.client.HTTPResponse(connection) as response:
-        try:
-            response.begin()
-            return response.status, response.headers, response.read()
-        except (ConnectionError, http.client.HTTPException):
-            return None
 
 
 BLOCK = b"\0" * (1 << 20)

@@ -68,20 +68,16 @@ def test_what_people_did_with_a_release_is_still_there(version, tmp_path):
     assert verdict(root).records > before.records
 
 
-def later_manifest(root):
+def later_manifest(root, **facts):
     path = root / MANIFEST
-    facts = json.loads(path.read_bytes())
-    raw = json.dumps({**facts, "schema": "sfta.manifest/2"}).encode()
+    known = json.loads(path.read_bytes())
+    raw = json.dumps({**known, **(facts or {"schema": "sfta.manifest/2"})}).encode()
     path.write_bytes(raw)
     (root / SIGNATURE).write_bytes(KEY.sign(raw))
 
 
 def later_kind(root):
-    path = root / MANIFEST
-    facts = json.loads(path.read_bytes())
-    raw = json.dumps({**facts, "kind": "bundle/2"}).encode()
-    path.write_bytes(raw)
-    (root / SIGNATURE).write_bytes(KEY.sign(raw))
+    later_manifest(root, kind="bundle/2")
 
 
 def later_python(root):

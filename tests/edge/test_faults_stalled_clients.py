@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from served_app import serving
 from sfta_edge.app import ServeLimits
-from sfta_edge.server import Address, create_server, listening, serve, stop
+from sfta_edge.server import Address, create_server
 
 STALLED = 500
 STALLS = {
@@ -29,12 +30,8 @@ def _place():
     app = Flask("small", static_folder=None)
     app.add_url_rule("/", view_func=lambda: "here", methods=["GET", "POST"])
     server = create_server(app, Address(port=0), ServeLimits(places=2))
-    thread = threading.Thread(target=serve, args=(server,))
-    thread.start()
-    yield listening(server)[0]
-    stop(server)
-    thread.join(20)
-    assert not thread.is_alive()
+    with serving(server) as address:
+        yield address
 
 
 def answered(place):

@@ -6,7 +6,7 @@ import resource
 import socket
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,10 @@ from flask import Flask, Response, request
 
 from documents_device import BUNDLED
 from scripted_answerer import INFO, ScriptedAnswerer
+from served_app import serving
 from sfta_edge.app import ServeLimits, create_app
 from sfta_edge.guard import protect
-from sfta_edge.server import Address, create_server, listening, serve, stop
+from sfta_edge.server import Address, create_server
 from sfta_edge.slow_clients import Patience, _Headway
 
 MOST = 4
@@ -42,22 +43,13 @@ def app():
     return made
 
 
-@contextmanager
-def serving(application, patience, limits=LIMITS):
-    server = create_server(application, Address(port=0), limits, patience)
-    thread = threading.Thread(target=serve, args=(server,), daemon=True)
-    thread.start()
-    try:
-        yield listening(server)[0]
-    finally:
-        stop(server)
-        thread.join(20)
-        assert not thread.is_alive()
+def served(application, patience, limits=LIMITS):
+    return serving(create_server(application, Address(port=0), limits, patience))
 
 
 @pytest.fixture(name="place", scope="module")
 def _place():
-    with serving(app(), HURRIED) as place:
+    with served(app(), HURRIED) as place:
         yield place
 
 
@@ -145,7 +137,7 @@ def test_a_body_that_comes_slowly_and_steadily_is_taken(place, clients):
 
 def test_a_client_that_never_reads_gives_its_thread_back(clients):
     patient = Patience(seconds=0.5, bytes_a_second=200)
-    with serving(app(), patient) as place:
+    with served(app(), patient) as place:
         threads = LIMITS.places + 4
         for _ in range(threads + 1):
             clients(place, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -161,7 +153,7 @@ def test_parts_of_files_that_nobody_reads_hold_no_thread(documents_device, clien
     with (originals / f"{BUNDLED['sha256']}.pdf").open("wb") as file:
         file.write(b"0123456789")
         file.truncate(LARGE)
-    with serving(documents_device.app, Patience(seconds=600)) as place:
+    with served(documents_device.app, Patience(seconds=600)) as place:
         part = RANGED + b"Connection: close\r\nRange: bytes=3-6\r\n\r\n"
         with http.client.HTTPResponse(clients(place, part)) as answer:
             answer.begin()
@@ -198,7 +190,7 @@ def test_whoever_waits_for_an_answer_is_not_sent_away(clients):
         return "late"
 
     slow.add_url_rule("/held", "held", held)
-    with serving(slow, HURRIED) as place:
+    with served(slow, HURRIED) as place:
         waiting = clients(place, b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert begun.acquire(timeout=20)
         for _ in range(2 * MOST):
@@ -235,7 +227,7 @@ def test_a_handle_above_1023_is_served_like_any_other(place):
 
 
 def test_no_connection_is_left_behind(clients):
-    with serving(app(), HURRIED) as place:
+    with served(app(), HURRIED) as place:
         assert here(place)
         before = descriptors()
         for _ in range(20):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+import opened_pages
 from opened_pages import (
     MARKS,
-    browser_window,
     choose,
     click,
     fresh,
@@ -18,11 +18,11 @@ from opened_pages import (
     until,
     visit,
 )
-from reviewed_questions import ATTACK, LARGE, question, saved_lines, write
-from sfta.evaluation.review.page import question_page
+from reviewed_questions import ATTACK, LARGE, question, saved_lines, write, written_page
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = MARKS
+window = opened_pages.window
 COUNT = 120
 
 
@@ -47,19 +47,7 @@ FILE = "\n".join(LINES) + "\n"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    source = folder / "asked.jsonl"
-    source.write_bytes(FILE.encode())
-    path = folder / "review.html"
-    path.write_text(question_page(source).html, "utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    folders = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("profile")
-    with browser_window(*folders) as driver:
-        yield driver
+    return written_page(tmp_path_factory.mktemp("page"), FILE)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+import opened_pages
 from opened_pages import (
     MARKS,
-    browser_window,
     choose,
     fresh,
     loaded,
@@ -24,6 +24,7 @@ from sfta.raft.review.page import REASONS, review_page
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = MARKS
+window = opened_pages.window
 ATTACK = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
 )
@@ -64,13 +65,6 @@ def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "review.html"
     path.write_text(review_page("pumps", "0" * 64, rows, rejected, CHUNKS), "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    folders = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("profile")
-    with browser_window(*folders) as driver:
-        yield driver
 
 
 @pytest.fixture

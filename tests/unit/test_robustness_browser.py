@@ -4,8 +4,9 @@ import base64
 
 import pytest
 
+import opened_pages
 from fake_engines import CONTRACT, REFUSAL
-from opened_pages import MARKS, browser_window, until
+from opened_pages import MARKS, until
 from robust_records import SUBJECTS, record_of, right
 from robust_world import CHUNKS
 from sfta.evaluation.robustness.contradictions import contradictions
@@ -17,6 +18,7 @@ from sfta.evaluation.themes import THEMES
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = MARKS
+window = opened_pages.window
 DRAWN = "document.images.length == 3 && [...document.images].every(i => i.complete)"
 
 
@@ -35,13 +37,6 @@ def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "robustness.html"
     path.write_text(render_page(record, light, dark), "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    folders = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("profile")
-    with browser_window(*folders) as driver:
-        yield driver
 
 
 def shown(window, page, width=1000, scheme="light"):

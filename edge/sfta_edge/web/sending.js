@@ -1,6 +1,7 @@
 // Sends the files of an update slice by slice, and goes on where the device has stopped.
 
-import { Problem, call, forgeryHeaders, lost } from "./api.js";
+import { call, lost } from "./api.js";
+import { postBytes } from "./posting.js";
 
 const WHERE = "v1/bundle/updates";
 const TRIES = 5;
@@ -30,6 +31,7 @@ async function sendFile(file, signal, tell) {
       failed = 0;
     } catch (problem) {
       failed += 1;
+      if (problem.status === 401) lost(WHERE);
       // A connection that broke may have brought the slice or not: the device knows.
       if (signal.aborted || problem.status !== 0 || failed === TRIES) throw problem;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -44,33 +46,7 @@ function received(status, { name, size }) {
   return known?.received ?? 0;
 }
 
-/** XMLHttpRequest, because fetch does not tell how far an upload is. */
 function sendSlice(file, { slice, offset }, signal, tell) {
-  const request = new XMLHttpRequest();
   const query = new URLSearchParams({ name: file.name, size: file.size, offset });
-  request.open("POST", `v1/bundle/updates?${query}`);
-  for (const [name, value] of Object.entries(forgeryHeaders())) request.setRequestHeader(name, value);
-  request.setRequestHeader("Content-Type", "application/octet-stream");
-  request.upload.onprogress = ({ loaded }) => tell(Math.min(loaded, slice.size));
-  const stop = () => request.abort();
-  signal.addEventListener("abort", stop);
-  return new Promise((resolve, reject) => {
-    request.onload = () => (request.status < 300 ? resolve(parsed(request)) : reject(refused(request)));
-    request.onerror = () => reject(new Problem(0));
-    request.onabort = () => reject(new Problem(0));
-    request.send(slice);
-  }).finally(() => signal.removeEventListener("abort", stop));
-}
-
-function parsed(request) {
-  return JSON.parse(request.responseText);
-}
-
-function refused(request) {
-  if (request.status === 401) lost(WHERE);
-  try {
-    return new Problem(request.status, parsed(request));
-  } catch {
-    return new Problem(request.status);
-  }
+  return postBytes(`v1/bundle/updates?${query}`, slice, signal, tell);
 }

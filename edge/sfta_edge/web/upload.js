@@ -1,6 +1,7 @@
 // Files on their way to the device: sent one after the other, then followed until they are read.
 
-import { Problem, call, forgeryHeaders, lost, path } from "./api.js";
+import { Problem, call, lost, path } from "./api.js";
+import { postBytes } from "./posting.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 3000;
@@ -32,7 +33,7 @@ class Uploads extends EventTarget {
     const { state } = upload;
     upload.state = "cancelled";
     this.#tell();
-    if (state === "sending") upload.request.abort();
+    if (state === "sending") upload.stop.abort();
     else if (upload.job) await call("DELETE", path`v1/jobs/${upload.job.id}`).catch(() => {});
   }
 
@@ -43,7 +44,7 @@ class Uploads extends EventTarget {
   }
 
   forget() {
-    for (const upload of this.list) upload.request?.abort();
+    for (const upload of this.list) upload.stop?.abort();
     this.list = [];
   }
 
@@ -67,24 +68,14 @@ class Uploads extends EventTarget {
   }
 
   #send(upload) {
-    const request = new XMLHttpRequest();
-    upload.request = request;
+    upload.stop = new AbortController();
     upload.state = "sending";
     const query = new URLSearchParams({ name: upload.name });
     if (upload.collection) query.set("collection", upload.collection);
     if (upload.access.length) query.set("access", upload.access.join(","));
-    request.open("POST", `v1/documents?${query}`);
-    for (const [name, value] of Object.entries(forgeryHeaders())) request.setRequestHeader(name, value);
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.onprogress = ({ loaded, total }) => {
-      upload.share = total ? loaded / total : 0;
+    return postBytes(`v1/documents?${query}`, upload.file, upload.stop.signal, (count) => {
+      upload.share = upload.file.size ? count / upload.file.size : 0;
       this.#tell();
-    };
-    return new Promise((resolve, reject) => {
-      request.onload = () => (request.status < 300 ? resolve(parsed(request)) : reject(refused(request)));
-      request.onerror = () => reject(new Problem(0));
-      request.onabort = () => reject(new Problem(0));
-      request.send(upload.file);
     });
   }
 
@@ -117,20 +108,6 @@ class Uploads extends EventTarget {
 /** Whether something is still to happen. */
 export function isOpen(upload) {
   return ["queued", "sending", "waiting", "running"].includes(upload.state);
-}
-
-function parsed(request) {
-  return JSON.parse(request.responseText);
-}
-
-function refused(request) {
-  let document = {};
-  try {
-    document = parsed(request);
-  } catch {
-    // The status alone says enough.
-  }
-  return new Problem(request.status, document, Number(request.getResponseHeader("Retry-After")) || null);
 }
 
 export const uploads = new Uploads();
