@@ -94,14 +94,14 @@ def test_a_command_that_computes_ends_with_the_sentence(linux_tells, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(program._ANYWHERE))
-def test_a_command_that_computes_nothing_loads_nothing_that_could_end_it(name):
+def test_a_command_that_computes_nothing_loads_nothing_that_could_end_it(name, tmp_path):
     code = f"""
 import sys
 sys.path[:0] = {sys.path!r}
 from click.testing import CliRunner
 from sfta_edge.cli.main import cli
 import sfta_edge.bundle, sfta_edge.slots, sfta_edge.signature
-CliRunner().invoke(cli, [{name!r}, "--root", "/nowhere"])
+CliRunner().invoke(cli, [{name!r}, "--root", {str(tmp_path)!r}])
 assert not {{"numpy", "llama_cpp", "sqlite_vec"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

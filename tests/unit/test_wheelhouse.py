@@ -207,9 +207,11 @@ def test_what_is_no_wheel_says_so(tmp_path, content):
         Wheel.read(path)
 
 
-def test_pip_s_own_words_are_the_error():
+def test_pip_s_own_words_are_the_error(tmp_path):
     with pytest.raises(ToolError, match="No matching distribution found") as caught:
-        wheelhouse.run_pip(["download", "--no-index", "--dest", "/nowhere", "no-such-package"])
+        wheelhouse.run_pip(
+            ["download", "--no-index", "--dest", str(tmp_path), "no-such-package"]
+        )
     assert "package index" in caught.value.hint
 
 
