@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 
 from sfta_edge.errors import IntegrityError, SftaError
+from sfta_edge.transaction import transaction
 
 _BUSY_MILLISECONDS = 30_000  # a memory card takes seconds for a flush that others wait for
 _RETRY_SECONDS = 0.02
@@ -23,8 +24,7 @@ def open_database(
 ) -> apsw.Connection:
     """Open a file, make it if it is not there, and bring it to the newest version.
 
-    Its transactions (``with connection:``) take the right to write at once, so that what one has
-    read still holds when it writes.
+    Write in `transaction.transaction`.
 
     Args:
         path: its folder exists or is made, closed to others.
@@ -56,7 +56,6 @@ def open_database(
 
 def _set_up(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
-    connection.transaction_mode = "IMMEDIATE"
     _write_ahead(connection)
     connection.pragma("synchronous", "FULL")
     connection.pragma("foreign_keys", 1)
@@ -92,7 +91,7 @@ def _readable(error: apsw.Error, path: Path) -> SftaError:
 def _bring_up(
     connection: apsw.Connection, path: Path, kind: str, migrations: Sequence[str | Migrate]
 ) -> None:
-    with connection:
+    with transaction(connection):
         found, version = _identity(connection, path, kind)
         if found != kind:
             raise IntegrityError(f"{path} holds {found}, not {kind}")

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from sfta_edge.caller import Caller
 from sfta_edge.database import open_database, rows
+from sfta_edge.transaction import transaction
 
 KIND = "history"
 MIGRATIONS = (
@@ -63,7 +64,7 @@ class History:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         # ASCII: half of a surrogate pair, which a question may hold, is no UTF-8.
         bindings = (owner_of(caller), now, json.dumps(question), json.dumps(answer))
-        with self._one_at_a_time, self._connection:
+        with self._one_at_a_time, transaction(self._connection):
             self._connection.execute(
                 "INSERT INTO entries (owner, time, question, answer) VALUES (?, ?, ?, ?)",
                 bindings,
@@ -111,7 +112,7 @@ class History:
 
     def delete(self, caller: Caller, identity: int | None = None) -> bool:
         """Remove one of the caller's entries, or all; False if there was none."""
-        with self._one_at_a_time, self._connection:
+        with self._one_at_a_time, transaction(self._connection):
             self._connection.execute(
                 "DELETE FROM entries WHERE owner = ?1 AND (?2 IS NULL OR id = ?2)",
                 (owner_of(caller), identity),

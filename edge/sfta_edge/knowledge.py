@@ -30,6 +30,7 @@ from sfta_edge.knowledge_format import (
 )
 from sfta_edge.knowledge_writer import KnowledgeWriter
 from sfta_edge.manifest import sync_folder
+from sfta_edge.transaction import transaction
 
 __all__ = ["Knowledge", "KnowledgeWriter", "open_knowledge", "write_knowledge"]
 
@@ -65,7 +66,9 @@ def open_knowledge(path: Path) -> Knowledge:
         connection.pragma("query_only", 1)
         connection.pragma("trusted_schema", 0)
         connection.set_busy_timeout(BUSY_MILLISECONDS)
-        with connection:  # one state of a file that somebody is writing
+        with transaction(
+            connection, "DEFERRED"
+        ):  # one state of a file that somebody is writing
             embedder = read_identity(connection, path)
             count = int(value(connection, "SELECT count(*) FROM chunks"))
             probe_vectors(connection, int(embedder["dimension"]), path)

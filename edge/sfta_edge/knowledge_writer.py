@@ -36,6 +36,7 @@ from sfta_edge.knowledge_format import (
 )
 from sfta_edge.knowledge_rows import insert_document, rebuild_vectors, remove_document
 from sfta_edge.manifest import canonical_json
+from sfta_edge.transaction import transaction
 
 _IDENTITY = "SELECT value FROM meta WHERE key = 'embedder'"
 
@@ -44,8 +45,6 @@ class KnowledgeWriter:
     """Adds, replaces and removes documents, each in one transaction."""
 
     def __init__(self, connection: apsw.Connection, path: Path, dimension: int) -> None:
-        # A transaction that begins by reading could not wait for another writer.
-        connection.transaction_mode = "IMMEDIATE"
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.pragma("synchronous", "FULL")
         connection.pragma("secure_delete", 1)
@@ -75,7 +74,7 @@ class KnowledgeWriter:
             connection.pragma("auto_vacuum", 2)
             connection.pragma("journal_mode", "wal")
         facts = identity_facts(identity)
-        with connection:
+        with transaction(connection):
             connection.execute(files("sfta_edge").joinpath("schema.sql").read_text("utf-8"))
             create_vector_index(connection, identity.dimension)
             meta = {
@@ -138,7 +137,7 @@ class KnowledgeWriter:
 
     def remove(self, document_id: str) -> bool:
         """Remove a document and all that belongs to it; False if it is not there."""
-        with self._connection:
+        with transaction(self._connection):
             removed = remove_document(self._connection, document_id)
         return removed > 0
 
@@ -155,13 +154,13 @@ class KnowledgeWriter:
 
     def set_place(self, document_id: str, collection: str, access: str) -> None:
         """Both at once: no reader finds one of them changed and the other not."""
-        with self._connection:
+        with transaction(self._connection):
             self.set_access(document_id, access)
             self.set_collection(document_id, collection)
 
     def rebuild_vectors(self) -> None:
         """Make the vector index anew from the stored vectors; frees what removals left."""
-        with self._connection:
+        with transaction(self._connection):
             rebuild_vectors(self._connection, self._dimension)
 
     def compact(self) -> None:
@@ -170,7 +169,7 @@ class KnowledgeWriter:
         Raises:
             IntegrityError: the file does not pass its checks; then nothing is changed.
         """
-        with self._connection:
+        with transaction(self._connection):
             rebuild_vectors(self._connection, self._dimension)
             self._connection.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
             self._connection.execute("PRAGMA incremental_vacuum").fetchall()
@@ -209,7 +208,7 @@ class KnowledgeWriter:
         identifier = field(document, "id", str)
         check_vectors(vectors, (len(chunks), self._dimension), identifier)
         try:
-            with self._connection:
+            with transaction(self._connection):
                 self._require_unchanged()
                 if old_id is not None:
                     remove_document(self._connection, old_id)
@@ -226,7 +225,7 @@ class KnowledgeWriter:
             )
 
     def _set(self, column: str, document_id: str, new: str) -> bool:
-        with self._connection:
+        with transaction(self._connection):
             self._connection.execute(
                 f"UPDATE documents SET {column} = ? WHERE id = ?",  # noqa: S608 fixed names
                 (new, document_id),

@@ -31,6 +31,7 @@ from sfta_edge.knowledge_format import (
 from sfta_edge.knowledge_rows import rebuild_vectors
 from sfta_edge.knowledge_writer import KnowledgeWriter
 from sfta_edge.manifest import canonical_json
+from sfta_edge.transaction import transaction
 
 _AT_ONCE = 32
 _SUFFIX = ".vectors"
@@ -103,7 +104,6 @@ class Reembedding:
         self._made_path = path.with_name(path.name + _SUFFIX)
         self._made = _open_made(self._made_path, self._facts)
         self._file = connect(path, apsw.SQLITE_OPEN_READWRITE, "mode=rw")
-        self._file.transaction_mode = "IMMEDIATE"
         self._file.set_busy_timeout(BUSY_MILLISECONDS)
         self._file.pragma("synchronous", "FULL")
 
@@ -138,7 +138,7 @@ class Reembedding:
         Raises:
             IntegrityError: the file does not pass its checks; then it is as before.
         """
-        with self._file:
+        with transaction(self._file):
             complete = all(self._has(number, text) for number, text in self._passages())
             if complete:
                 self._exchange()
@@ -208,7 +208,7 @@ def _open_made(path: Path, embedder: str) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         try:
             if not value(connection, "SELECT count(*) FROM sqlite_schema"):
-                with connection:
+                with transaction(connection):
                     connection.execute(_TABLES)
                     connection.execute("INSERT INTO made_by VALUES (?)", (embedder,))
             if value(connection, "SELECT embedder FROM made_by") == embedder:

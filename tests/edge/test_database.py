@@ -198,17 +198,6 @@ def test_many_may_make_the_same_file_at_once(path):
     assert versions == [(2,)] * 3
 
 
-def test_what_a_transaction_has_read_still_holds_when_it_writes(path):
-    with opened(path) as first, opened(path) as second:
-        with first:
-            first.execute("SELECT count(*) FROM notes").fetchall()
-            second.set_busy_timeout(0)
-            with pytest.raises(apsw.BusyError), second:
-                second.execute("INSERT INTO notes (text) VALUES ('between')")
-            first.execute("INSERT INTO notes (text) VALUES ('oil')")
-        assert rows(second, "SELECT text FROM notes") == [("oil",)]
-
-
 def test_rows_binds_what_is_asked_for(path):
     with opened(path) as database:
         assert rows(database, "SELECT ?, ?", "'; DROP TABLE notes; --", None) == [

@@ -12,6 +12,7 @@ import apsw
 
 from sfta_edge.accounts.clock import Clock, Moment
 from sfta_edge.database import open_database
+from sfta_edge.transaction import transaction
 
 FILE = "accounts.sqlite"
 _NOTE_SECONDS = 60.0
@@ -127,7 +128,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; nobody else writes in between."""
-        with self._lock, self._connection:
+        with self._lock, transaction(self._connection):
             yield
 
     def note(self, sql: str, *bindings: Any) -> None:

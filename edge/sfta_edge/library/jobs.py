@@ -23,6 +23,7 @@ import numpy as np
 from sfta_edge.database import open_database, rows
 from sfta_edge.knowledge_format import Vectors
 from sfta_edge.library.job import Job, Place, State
+from sfta_edge.transaction import transaction
 
 _KIND = "sfta.jobs"
 _FIRST = """
@@ -266,7 +267,7 @@ class JobList:
     @contextmanager
     def _changed(self) -> Iterator[None]:
         """One transaction, of one thread at a time."""
-        with self._lock, self._connection:
+        with self._lock, transaction(self._connection):
             yield
 
     def some(self, where: str, *bindings: object) -> list[Job]:
