@@ -88,8 +88,9 @@ class History:
         """The caller's own entries, newest first, or those before an id.
 
         Citations of documents that are not `visible` are left out, and so is every citation
-        that does not say of which document it is. If one is left out, the words of the answer
-        are too, and ``hidden`` counts the citations that are.
+        that does not say of which document it is. If one is left out, so are the words of the
+        answer and every quote that was not found in its document: both are the model's, which
+        had read what may not be seen. ``hidden`` counts the citations that are left out.
         """
         with self._one_at_a_time:
             found = rows(
@@ -147,6 +148,7 @@ def _seen(answer: dict[str, Any], visible: Visible) -> dict[str, Any]:
     seen = [citation for citation in citations if _may_see(citation, visible)]
     if len(seen) == len(citations):
         return answer
+    seen = [citation for citation in seen if citation.get("verified")]
     hidden = len(citations) - len(seen)
     words = {"answer": "", "sentences": [], "dropped_chunks": []}
     return {**answer, **words, "citations": seen, "hidden": hidden}

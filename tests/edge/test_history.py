@@ -9,8 +9,11 @@ from sfta_edge.errors import IntegrityError
 from sfta_edge.history import History
 
 MIA, LEO = Caller("mia"), Caller("leo")
-OIL = {"chunk_id": "oil", "document_id": "manual", "document": "m.pdf", "quote": "2000 hours"}
-PAY = {"chunk_id": "pay", "document_id": "salaries", "document": "s.pdf", "quote": "9000"}
+OIL = {
+    "chunk_id": "oil", "document_id": "manual", "document": "m.pdf", "quote": "2000 hours",
+    "verified": True,
+}  # fmt: skip
+PAY = {**OIL, "chunk_id": "pay", "document_id": "salaries", "document": "s.pdf", "quote": "9"}
 
 
 def answer(*citations):
@@ -71,8 +74,19 @@ def test_the_words_of_an_answer_go_with_a_citation_and_the_entry_says_so(history
 
 def test_a_citation_that_names_no_document_id_is_not_shown_and_own_words_are(history):
     own_words = {"chunk_id": None, "quote": "made up", "document": None}
-    history.add(MIA, "q", answer({"chunk_id": "x", "document": "old.pdf"}, own_words))
-    assert history.entries(MIA)[0]["answer"]["citations"] == [own_words]
+    history.add(MIA, "q", answer({"chunk_id": "x", "document": "old.pdf"}))
+    history.add(MIA, "q", answer(own_words))
+    shown = [entry["answer"]["citations"] for entry in history.entries(MIA)]
+    assert shown == [[own_words], []]
+
+
+def test_quotes_that_the_model_made_up_go_with_the_words_of_an_answer(history):
+    made_up = {**OIL, "quote": "the pay is 9000", "verified": False}
+    own_words = {"chunk_id": None, "quote": "it is 9000", "document": None, "verified": False}
+    history.add(MIA, "q", answer(OIL, made_up, own_words, PAY))
+    found = history.entries(MIA, visible=lambda document: document == "manual")[0]["answer"]
+    assert (found["citations"], found["hidden"]) == ([OIL], 3)
+    assert "9000" not in str(found)
 
 
 def test_the_oldest_entries_of_one_caller_give_way_and_no_others(history):

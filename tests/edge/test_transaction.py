@@ -38,20 +38,25 @@ def test_what_was_written_in_it_is_seen_by_others_once_it_ends(notes, other):
     assert rows(other, TEXTS) == [("oil",)]
 
 
+def write_and_break(notes):
+    notes.execute(WRITE, ("oil",))
+    raise RuntimeError
+
+
 def test_an_error_undoes_all_of_it(notes):
     with pytest.raises(RuntimeError), transaction(notes):
-        notes.execute(WRITE, ("oil",))
-        raise RuntimeError
+        write_and_break(notes)
     assert rows(notes, TEXTS) == []
     assert not notes.in_transaction
 
 
 def test_one_inside_another_ends_with_the_outer_one(notes):
-    with pytest.raises(RuntimeError), transaction(notes):
-        with transaction(notes):
-            notes.execute(WRITE, ("oil",))
-        raise RuntimeError
-    assert rows(notes, TEXTS) == []
+    with transaction(notes):
+        with pytest.raises(RuntimeError), transaction(notes):
+            write_and_break(notes)
+        notes.execute(WRITE, ("more",))
+    assert rows(notes, TEXTS) == [("oil",), ("more",)], "who goes on after an error keeps it"
+    assert not notes.in_transaction
 
 
 def test_a_transaction_that_the_database_ended_itself_hands_on_its_own_error(notes):
