@@ -52,7 +52,7 @@ from sfta_export.server import ensure_server
 OURS, THEIRS = "ours", "llama.cpp"
 HEAVY, LIGHT = "ten questions", "one question"
 _LOAD = runpy.run_path(str(Path(__file__).with_name("serving_load.py")))
-_START_SECONDS = 300.0
+_START_SECONDS, _SETTLING_SECONDS = 300.0, 1.0
 _WRITTEN, _WRITING_TURNS = 64, 6
 _WRITING = "writing alone, tok/s"
 _COMPUTED = "tok per second of computing"
@@ -150,6 +150,7 @@ def measure_writing(
     ) as e:
         prompt = e.tokenize("Once upon a time, in a town by the sea, there lived a")
         for _ in range(_WRITING_TURNS):
+            drain(e.stream(prompt, Limits(_WRITTEN)))  # llama-bench warms up as well
             made = drain(e.stream(prompt, Limits(_WRITTEN)))
             steps = len(made.token_ids) - (made.finish_reason == "length")
             found[OURS][_WRITING].append(steps / made.timings.decode_ms * 1000)
@@ -161,6 +162,8 @@ def measure_writing(
 def measure_first(arm: Arm, found: Figures, seed: str) -> None:
     """The first token where nothing is known, and where the beginning of the prompt is."""
     engine = arm.engine
+    # Threads of llama-server look for work for a while after their last, each on a core.
+    time.sleep(_SETTLING_SECONDS)
     prompts = _LOAD["draw_prompts"](engine, f"first {seed}")
     prefix, rest = next(prompts)
     new = engine.tokenize(f"{seed} ")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sfta_edge.errors import ConfigError, IntegrityError, SftaError
 from sfta_edge.llama import first_error
 from sfta_edge.model import Model
+from sfta_edge.thread_pool import ThreadPool
 
 Floats = NDArray[np.float32]
 _ABORTED = 2  # what llama_decode returns when its abort callback said so
@@ -76,7 +77,12 @@ class Context:
                 hint="Ask for fewer context tokens, or free memory on the device.",
             )
         self._batch = self._native.llama_batch_init(shape.batch, 0, shape.sequences)
-        self._free = weakref.finalize(self, _free, self._native, self._batch, self._handle)
+        self._pool = ThreadPool(shape.threads) if shape.threads > 1 else None
+        self._free = weakref.finalize(
+            self, _free, self._native, self._batch, self._handle, self._pool
+        )
+        self._threads = 0
+        self.use_threads(shape.threads)
 
     def decode(self, entries: Sequence[Entry]) -> None:
         """Compute at most `shape.batch` tokens.
@@ -175,8 +181,18 @@ class Context:
         return bool(read == len(state))
 
     def use_threads(self, count: int) -> None:
-        """How many threads share the next computations."""
+        """How many threads share the next computations, `shape.threads` at most."""
+        if count == self._threads:
+            return
+        self._threads = count
         self._native.llama_set_n_threads(self.handle, count, count)
+        if self._pool is None:
+            return
+        # One thread alone would wake the others for nothing.
+        if count > 1:
+            self._pool.attach(self.handle)
+        else:
+            self._pool.detach(self.handle)
 
     def use_adapter(self, adapter: Any) -> None:
         """Compute with an adapter of `Model.load_adapter`, or with the model alone (None)."""
@@ -249,6 +265,8 @@ class Context:
             batch.logits[index] = entry.wanted
 
 
-def _free(native: Any, batch: Any, handle: Any) -> None:
+def _free(native: Any, batch: Any, handle: Any, pool: ThreadPool | None) -> None:
     native.llama_batch_free(batch)
     native.llama_free(handle)
+    if pool is not None:
+        pool.close()

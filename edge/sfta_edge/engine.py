@@ -36,11 +36,9 @@ from sfta_edge.generation import (
 )
 from sfta_edge.lanes import in_shares
 from sfta_edge.model import Model
-from sfta_edge.parallel import ParallelRun
+from sfta_edge.parallel import AT_ONCE, ParallelRun, with_memory_for
 from sfta_edge.prefill import PIECE, PromptMemory, first_token_scores
 from sfta_edge.scoring import SCORED, SIDE_BY_SIDE, grouped, log_softmax, score_group
-
-_PARALLEL = 8
 
 
 class Engine:
@@ -186,14 +184,15 @@ class Engine:
         prompts: Sequence[Prompt],
         *,
         max_tokens: int,
-        parallel: int = _PARALLEL,
+        parallel: int = AT_ONCE,
         first_token_bias: Mapping[int, float] | None = None,
         on_done: Callable[[], None] | None = None,
     ) -> list[Generation]:
-        """Generations for many prompts, `parallel` at once, in the order of the prompts.
+        """Generations for many prompts, in the order of the prompts.
 
-        Each equals what `generate` gives up to rounding: batches of another shape add in
-        another order, which can flip a near tie. `on_done` is called after each prompt.
+        At most `parallel` are written at once, and fewer by a model whose memory is large. Each
+        equals what `generate` gives up to rounding: batches of another shape add in another order,
+        which can flip a near tie. `on_done` is called after each prompt.
 
         The prompts are dealt out to as many runs as there are threads, and each run computes
         with one: threads that share a batch wait for each other at every layer, and spin while
@@ -208,6 +207,8 @@ class Engine:
             require_room(sum(map(len, segments)), max_tokens, self.context_tokens)
         if not work:
             return []
+        longest = max(sum(map(len, segments)) for segments in work) + max_tokens
+        parallel = with_memory_for(self.model, parallel, longest)
         count = max(1, min(self.threads, len(work), parallel))
         size = (-(-parallel // count), self.threads if count == 1 else 1)
         counted = _one_at_a_time(on_done)

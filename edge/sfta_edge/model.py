@@ -70,6 +70,14 @@ class Model:
         return int(self.native.llama_model_n_embd(self.handle))
 
     @property
+    def token_bytes(self) -> int:
+        """Bytes that a token takes in a context's memory: keys and values of 16 bits."""
+        native, handle = self.native, self.handle
+        heads = max(1, native.llama_model_n_head(handle))
+        kept = native.llama_model_n_head_kv(handle) * (self.dimension // heads)
+        return int(2 * 2 * native.llama_model_n_layer(handle) * kept)
+
+    @property
     def is_encoder(self) -> bool:
         """A model that embeds and cannot generate."""
         return self.metadata("general.architecture").endswith("bert") or not bool(

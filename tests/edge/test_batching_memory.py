@@ -128,6 +128,27 @@ def test_nothing_goes_if_it_would_not_be_enough(memory, cells):
     assert memory.used == 34
 
 
+@pytest.mark.parametrize("at_work", [1, 2, 4])
+def test_no_more_finished_prompts_stay_than_tasks_run(cells, at_work):
+    memory = SlotMemory(cells, slots=12, cells=400)
+    last = [asked(memory, cells, [(n,) * 20])[0] for n in range(10, 15)][-1]
+    running = [memory.take([(n,) * 20], None, 4) for n in range(1, at_work + 1)]
+    assert [slot for slot in memory if slot.held] == [last]
+    for slot in running:
+        finish(memory, cells, slot, [(1,) * 20])
+    assert memory.take([(30,) * 20], None, 4) is not None
+    assert memory.evictions == 0, "there was room"
+
+
+def test_all_who_come_back_while_others_are_at_work_find_their_prompts(cells):
+    memory = SlotMemory(cells, slots=12, cells=400)
+    prompts = [[(n,) * 20, (9,)] for n in range(1, 5)]
+    slots = [memory.take(prompt, None, 4) for prompt in prompts]
+    for slot, prompt in zip(slots[:2], prompts, strict=False):
+        finish(memory, cells, slot, prompt)
+    assert [memory.take(prompt, None, 4).held for prompt in prompts[:2]] == [20, 20]
+
+
 def test_a_task_waits_while_all_slots_run(memory):
     for n in (1, 2, 3):
         assert memory.take([(n,)], None, 1) is not None

@@ -9,7 +9,6 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-import apsw
 import pytest
 
 from sfta_edge.database import open_database, rows

@@ -1,6 +1,7 @@
 """Many prompts at once get what each gets alone, in their order."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from sfta_edge import engine as engine_module
 from sfta_edge.engine import Engine
 from sfta_edge.errors import ConfigError
 from sfta_edge.generation import ContextOverflowError
+from sfta_edge.parallel import with_memory_for
 
 
 def test_threads_that_share_an_engine_get_their_own_answers(engine):
@@ -79,7 +81,17 @@ def test_a_single_prompt_of_many_has_all_threads(smollm2_gguf, monkeypatch):
     monkeypatch.setattr(engine_module, "ParallelRun", Watched)
     with Engine(smollm2_gguf, context_tokens=256, threads=2) as several:
         several.generate_many([chat(several, "Say yes.")], max_tokens=1)
-    assert sizes == [(8, 2)]
+    assert sizes == [(32, 2)]
+
+
+@pytest.mark.parametrize(
+    ("token_bytes", "tokens", "at_once"),
+    [(23_040, 512, 32), (23_040, 2000, 22), (114_688, 1024, 9), (500_000, 4096, 8), (0, 1, 32)],
+)
+def test_no_more_are_at_work_than_a_gibibyte_holds_but_eight(token_bytes, tokens, at_once):
+    model = SimpleNamespace(token_bytes=token_bytes)
+    assert with_memory_for(model, 32, tokens) == at_once
+    assert with_memory_for(model, 3, tokens) == 3
 
 
 def test_many_keep_the_order_with_answers_of_different_length(engine):

@@ -1,9 +1,11 @@
 """Model files: what is damaged is refused in one line, what is whole tells its facts."""
 
 import random
+from contextlib import closing
 
 import pytest
 
+from sfta_edge.context import Context, Entry, Shape
 from sfta_edge.errors import ConfigError, IntegrityError
 from sfta_edge.model import Model
 
@@ -26,6 +28,20 @@ def test_a_whole_file_tells_its_facts(model):
 def test_a_language_model_is_no_encoder(engine):
     assert not engine.model.is_encoder
     assert engine.name
+
+
+def test_a_token_takes_as_many_bytes_of_a_context_as_the_model_says(smollm2_gguf):
+    with (
+        closing(Model(smollm2_gguf)) as small,
+        closing(Context(small, Shape(64, 64))) as context,
+    ):
+        context.decode([Entry(5, place) for place in range(10)])
+        before = len(context.state(0))
+        context.decode([Entry(5, place) for place in range(10, 30)])
+        added = (len(context.state(0)) - before) / 20
+        assert small.token_bytes <= added <= small.token_bytes + 32, (
+            "its place is written beside"
+        )
 
 
 def test_metadata_that_is_not_there_is_empty(model):

@@ -130,11 +130,12 @@ def test_it_is_the_same_embedder(remote_embedder, embedder):
     ids=["written", "chosen", "similar"],
 )
 def test_an_answer_through_the_worker_is_the_answer(
-    remote, remote_embedder, local, knowledge, retriever, contract, settings
+    own_worker, local, knowledge, retriever, contract, settings
 ):
+    """A worker that was asked nothing yet: where a prompt lies in memory moves its scores."""
     ours = Answerer(local, retriever, contract, settings)
-    with Retriever(knowledge, remote_embedder) as searcher:
-        theirs = Answerer(remote, searcher, contract, settings)
+    with Retriever(knowledge, RemoteEmbedder(own_worker)) as searcher:
+        theirs = Answerer(RemoteEngine(own_worker), searcher, contract, settings)
         for question in QUESTIONS:
             assert told(theirs.ask(question)) == told(ours.ask(question))
 

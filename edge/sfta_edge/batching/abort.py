@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from sfta_edge.context import Context
 
 _LOOK_EVERY = 0.02  # seconds
+_LOOKS_BEFORE_SLEEP = 50
 
 
 class AbortSwitch:
@@ -24,7 +25,7 @@ class AbortSwitch:
         context.abort_when(self._asked, ctypes.cast(self._flag, ctypes.c_void_p))
         self._changed = threading.Condition()
         self._unwanted: Callable[[], bool] | None = None
-        self._closed = False
+        self._asleep = self._closed = False
         self._thread = threading.Thread(target=self._watch, name="sfta-abort", daemon=True)
         self._thread.start()
 
@@ -36,7 +37,9 @@ class AbortSwitch:
         """
         with self._changed:
             self._unwanted = unwanted
-            self._changed.notify()
+            # Woken at every token, it would take a core from those who compute.
+            if self._asleep:
+                self._changed.notify()
         try:
             yield
         finally:
@@ -52,12 +55,12 @@ class AbortSwitch:
         self._thread.join()
 
     def _watch(self) -> None:
+        idle = 0
         with self._changed:
             while not self._closed:
-                if self._unwanted is None:
-                    self._changed.wait()
-                    continue
-                self._changed.wait(_LOOK_EVERY)
+                self._asleep = idle == _LOOKS_BEFORE_SLEEP
+                self._changed.wait(None if self._asleep else _LOOK_EVERY)
+                idle = 0 if self._unwanted is not None else min(idle + 1, _LOOKS_BEFORE_SLEEP)
                 self._look()
 
     def _look(self) -> None:

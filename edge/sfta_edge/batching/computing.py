@@ -18,6 +18,7 @@ from sfta_edge.batching.tasks import Task
 from sfta_edge.context import AbortedError, Context, Entry
 from sfta_edge.scoring import SCORED
 
+_WARM_TOKENS = 32  # from which `ThreadChoice` can tell what pieces and groups take
 _SMALLEST_SNAPSHOT = 16  # tokens; fewer are computed as fast as a file is read
 
 
@@ -45,6 +46,16 @@ class Computation:
         """Set by another thread: pieces are not wanted any more, whosever they are."""
         self.prompt_tokens = self.restored_tokens = 0
         """Computed so far, and read from files."""
+
+    def warm_up(self) -> None:
+        """Touch all weights, and learn what one thread takes, before the first prompt comes.
+
+        Raises:
+            SftaError: llama.cpp failed.
+        """
+        count = min(_WARM_TOKENS, self.context.shape.batch, self.context.shape.tokens)
+        self.alone([Entry(0, place, wanted=place == count - 1) for place in range(count)])
+        self.context.forget(0)
 
     def begin(self, task: Task) -> None:
         """Put what a file knows of the prompt's first segment into the task's empty slot."""

@@ -94,6 +94,7 @@ class BatchEngine:
             }
             snapshots = self._snapshots(cache, adapters or {}, model_sha256)
             computation = self._made(snapshots)
+            computation.warm_up()
         except BaseException:
             self._close_model()
             raise

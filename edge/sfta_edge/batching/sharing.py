@@ -8,16 +8,18 @@ bounds the waiting between computations, not at these meetings (docs/decisions/0
 So threads share a computation only
 
 - while the system's own counters say that the cores for it are idle,
-- if what one thread takes is known from batches of about that size, and
+- if what one thread takes is known from a batch not much smaller or larger, and
 - for no longer than one thread would have needed, times two: then it is stopped and done again by
   one. After that, and wherever sharing was not faster over several batches, it is not tried for a
   while, twice as long each time.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 _LOOK_EVERY = 0.25  # seconds
 _LOOK_SOON = 0.05  # after a look that covered a longer time, in which others may have ended
@@ -27,10 +29,22 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _NEW = 0.3
 _NEW_SHARED = 0.03  # a few batches that somebody was in the way of say little about the next
 _HOPE = 0.75  # of one thread's time: what sharing is taken to need before it was measured
+_ALIKE = 8  # times larger or smaller than a batch that was measured
+_LOOKS, _BETWEEN_LOOKS = 4, 0.0005  # seconds
+_RUNNABLE = re.compile(r"^procs_running (\d+)$", re.MULTILINE)
 _SPARE = 0.35  # share of a core that others may use without being in the way
 
-BusyCores = Callable[[], float | None]
-"""Cores that other processes have used since the last call; None if that cannot be known."""
+
+class BusyCores(Protocol):
+    """What others do with the cores; None if that cannot be known."""
+
+    def __call__(self) -> float | None:
+        """Cores that other processes have used since the last call."""
+        ...
+
+    def waiting(self) -> int | None:
+        """Threads of anybody else that have or want a core at this moment."""
+        ...
 
 
 class ThreadChoice:
@@ -50,7 +64,8 @@ class ThreadChoice:
         self._together: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
         self._looked, self._others = clock(), float(most)
-        self._look_after = _LOOK_EVERY
+        self._look_after = _LOOK_SOON
+        self._computed = clock()
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
 
     def threads(self, tokens: int) -> int:
@@ -62,8 +77,12 @@ class ThreadChoice:
             self._looked = now
             others = self._busy()
             self._others = float(self._most) if others is None else others
-            old = passed > 2 * _LOOK_EVERY and self._others > _SPARE
+            # What was seen is from before this work, if there was a pause.
+            old = now - self._computed > _LOOK_SOON and self._others > _SPARE
             self._look_after = _LOOK_SOON if old else _LOOK_EVERY
+            if old and (waiting := self._busy.waiting()) is not None:
+                # They may have ended long ago. A moment says less than a time, but about now.
+                self._others = min(self._others, float(waiting))
         return max(1, int(self._most - self._others + _SPARE))
 
     def patience(self, tokens: int) -> float:
@@ -71,7 +90,8 @@ class ThreadChoice:
         return _PATIENCE * (self._by_one(tokens) or 0.0) + _SLACK
 
     def record(self, tokens: int, threads: int, seconds: float) -> None:
-        """What a batch took."""
+        """What a batch took, that has just ended."""
+        self._computed = self._clock()
         _blend(self._seconds, tokens, seconds)
         if threads == 1:
             _blend(self._alone, tokens, seconds)
@@ -96,12 +116,13 @@ class ThreadChoice:
         return self._seconds.get(tokens)
 
     def _by_one(self, tokens: int) -> float | None:
-        """Seconds of one thread, at most; None: no batch of about this size was measured.
+        """Seconds of one thread, at most; None: nothing that says much about it was measured.
 
         The last pieces of prompts have every size, each of them seldom. A batch takes no longer
-        than a larger one, and less for each token than a smaller one.
+        than a larger one, and less for each token than a smaller one; so what is far off says
+        little, and costs patience where sharing does not pay.
         """
-        near = [size for size in self._alone if tokens <= 2 * size and size <= 2 * tokens]
+        near = [s for s in self._alone if tokens <= _ALIKE * s and s <= _ALIKE * tokens]
         if not near:
             return None
         nearest = min(near, key=lambda size: abs(size - tokens))
@@ -126,6 +147,27 @@ class OtherProcesses:
         elapsed = self._last[0] - before[0]
         all_used, own_used = self._last[1] - before[1], self._last[2] - before[2]
         return max(0.0, (all_used - own_used) / elapsed) if elapsed > 0 else None
+
+    def waiting(self) -> int | None:
+        """Threads that have or want a core now, without the one that asks.
+
+        The least of a few looks: who has just handed over the question is about to sleep.
+        """
+        least: int | None = None
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(_BETWEEN_LOOKS)
+            try:
+                found = _RUNNABLE.search(self._system.read_text())
+            except OSError:
+                return None
+            if found is None:
+                return None
+            now = max(0, int(found[1]) - 1)
+            least = now if least is None else min(least, now)
+            if least == 0:
+                break
+        return least
 
     def _read(self) -> tuple[float, float, float] | None:
         """Now, and the seconds of computing so far: everybody's, and our own."""
