@@ -132,22 +132,11 @@ def measure_writing(
 ) -> dict[str, Figures]:
     """Tokens per second of one text, in turns: our engine in this process, and llama-bench."""
     found: dict[str, Figures] = {OURS: defaultdict(list), THEIRS: defaultdict(list)}
-    command = [
-        str(bench),
-        "-m",
-        str(model),
-        "-t",
-        str(options.threads),
-        "-r",
-        "1",
-        "-o",
-        "json",
-    ]
-    command += ["-p", "0", "-n", str(_WRITTEN), "-fa", "auto"]
+    wanted = f"-t {options.threads} -r 1 -o json -p 0 -n {_WRITTEN} -fa auto"
+    command = [str(bench), "-m", str(model), *wanted.split()]
     capacity = Capacity(1, guessed=0)
-    with BatchEngine(
-        model, context_tokens=512, threads=options.threads, capacity=capacity
-    ) as e:
+    size = {"context_tokens": 512, "threads": options.threads}
+    with BatchEngine(model, capacity=capacity, **size) as e:
         prompt = e.tokenize("Once upon a time, in a town by the sea, there lived a")
         for _ in range(_WRITING_TURNS):
             drain(e.stream(prompt, Limits(_WRITTEN)))  # llama-bench warms up as well

@@ -73,7 +73,7 @@ class ThreadChoice:
         now = self._clock()
         if self._most == 1 or now < self._not_before or self._by_one(tokens) is None:
             return 1
-        if (passed := now - self._looked) >= self._look_after:
+        if now - self._looked >= self._look_after:
             self._looked = now
             others = self._busy()
             self._others = float(self._most) if others is None else others
