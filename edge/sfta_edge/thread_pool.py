@@ -19,7 +19,7 @@ _MOST_THREADS = 512  # GGML_MAX_N_THREADS
 _CPU_DEVICE = 0
 
 
-class _Params(ctypes.Structure):
+class Params(ctypes.Structure):
     """``ggml_threadpool_params`` of ggml.h."""
 
     _fields_ = (
@@ -42,10 +42,8 @@ class ThreadPool:
             MissingDependencyError: llama.cpp cannot be loaded.
         """
         new, free = _functions()
-        params = _Params()
-        init = _library().ggml_threadpool_params_init
-        init.argtypes, init.restype = [ctypes.c_void_p, ctypes.c_int], None
-        init(ctypes.byref(params), count)
+        params = Params()
+        set_defaults(params, count)
         params.poll = _POLL
         self._address = new(ctypes.byref(params))
         self._free = weakref.finalize(self, free, self._address)
@@ -66,6 +64,13 @@ class ThreadPool:
     def close(self) -> None:
         """End the threads. No context may still have them."""
         self._free()
+
+
+def set_defaults(params: Any, count: int) -> None:
+    """Fill `Params` as llama.cpp does for so many threads."""
+    init = _library().ggml_threadpool_params_init
+    init.argtypes, init.restype = [ctypes.c_void_p, ctypes.c_int], None
+    init(ctypes.byref(params), count)
 
 
 def _library() -> Any:

@@ -1,5 +1,6 @@
 """Threads that stay between computations, and end with what they computed for."""
 
+import ctypes
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from sfta_edge.context import Context, Entry, Shape
 from sfta_edge.model import Model
-from sfta_edge.thread_pool import ThreadPool
+from sfta_edge.thread_pool import Params, ThreadPool, set_defaults
 from watched_workers import eventually
 
 TOKENS = [5, 9, 2, 7, 11, 3]
@@ -30,6 +31,16 @@ def computed(context):
     context.forget(0)
     context.decode([Entry(t, at, wanted=at == len(TOKENS) - 1) for at, t in enumerate(TOKENS)])
     return context.logits(len(TOKENS) - 1).copy()
+
+
+def test_the_settings_lie_where_llama_cpp_has_them():
+    size = ctypes.sizeof(Params)
+    memory = bytearray(b"\xaa" * (size + 64))
+    set_defaults(Params.from_buffer(memory), 3)
+    found = Params.from_buffer_copy(memory)
+    assert (found.n_threads, found.prio, found.poll) == (3, 0, 50)
+    assert (found.strict_cpu, found.paused, any(found.cpumask)) == (False, False, False)
+    assert memory[size:] == b"\xaa" * 64, "nothing behind them is llama.cpp's"
 
 
 def test_the_caller_is_one_of_the_threads():
