@@ -150,7 +150,7 @@ STAGE = Stage(
         *("prompt", "dataset", "preference"),
     ),
     run=run,
-    revision=8,
+    revision=9,
     external=_external,
     check=_check,
 )

@@ -154,7 +154,7 @@ STAGE = Stage(
     makes="ladder",
     sections=("seed", "retrieval", "model", "export", "evaluate", "bundle", "ladder"),
     run=run,
-    revision=3,
+    revision=4,
     external=_external,
     check=_check,
 )

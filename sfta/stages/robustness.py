@@ -222,7 +222,7 @@ STAGE = Stage(
         *("prompt", "dataset", "preference"),
     ),
     run=run,
-    revision=2,
+    revision=3,
     external=_external,
     check=_check,
 )
