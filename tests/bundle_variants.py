@@ -19,11 +19,11 @@ from sfta_export.gguf import model_gguf
 _MADE = (MANIFEST, SIGNATURE, SUMS)
 
 
-def update_bundles(made, cache, export=None):
+def update_bundles(made, cache):
     """From the trained bundle SFTA_BUNDLE: `bundle`, and two updates as archives.
 
-    `manuals-2.tar` has the untrained model, converted by `export(folder, scheme)` or here;
-    `manuals-3.tar` is as good as the first. `maker.pub` is the key for all.
+    `manuals-2.tar` has the untrained model; `manuals-3.tar` is as good as the first. `maker.pub`
+    is the key for all.
     """
     given, key_file = os.environ.get("SFTA_BUNDLE"), os.environ.get("SFTA_KEY")
     if not given or not key_file:
@@ -34,9 +34,13 @@ def update_bundles(made, cache, export=None):
     first = with_present_program(original, made / "bundle", key)
     base = next(cache.glob("models/SmolLM2-135M-Instruct.*"))
     scheme = Path(Manifest.read(first).facts["model"]).stem.rpartition("-")[2]
-    untrained = export(base, scheme) if export else model_gguf(base, cache, scheme)
-    worse = with_model(first, made / "worse", key, untrained, 2)
+    worse = with_model(first, made / "worse", key, model_gguf(base, cache, scheme), 2)
     better = with_note(first, made / "better", key, "Looked through again.", 3)
+    write_updates(made, key, worse, better)
+
+
+def write_updates(made, key, worse, better):
+    """The archives of two bundles, `manuals-2.tar` and `manuals-3.tar`, and `maker.pub`."""
     for folder, number in ((worse, 2), (better, 3)):
         write_archive(folder, Manifest.read(folder), made / f"manuals-{number}.tar")
     (made / "maker.pub").write_bytes(public_pem(key.public_key()))

@@ -1,7 +1,9 @@
-"""The image of the device, built, and podman to run it with.
+"""The images, built, and podman to run them with.
 
-SFTA_BASE_IMAGE names the base, SFTA_PODMAN the program with its options, SFTA_PODMAN_LIMITS what
-building and running need on this host; containers/README.md has examples.
+SFTA_BASE_IMAGE names the base, SFTA_BUILD_BASE_IMAGE that of `export`, SFTA_PODMAN the program with
+its options, SFTA_PODMAN_LIMITS what building and running need on this host; SFTA_TRAIN_IMAGE,
+SFTA_EXPORT_IMAGE and SFTA_EDGE_IMAGE name images that are built already. containers/README.md has
+examples.
 """
 
 import os
@@ -17,7 +19,19 @@ CACHE = Path("~/.cache/sfta").expanduser()
 CONTAINERS = Path(__file__).parents[1] / "containers"
 PODMAN = shlex.split(os.environ.get("SFTA_PODMAN", "podman"))
 LIMITS = shlex.split(os.environ.get("SFTA_PODMAN_LIMITS", ""))
-IMAGE = "localhost/sfta-edge:0.1.0"
+BASES = {
+    "edge": ("SFTA_BASE_IMAGE", "localhost/sfta-base:bookworm"),
+    "train": ("SFTA_BASE_IMAGE", "localhost/sfta-base:bookworm"),
+    "export": ("SFTA_BUILD_BASE_IMAGE", "localhost/sfta-build-base:bookworm"),
+}
+CONFINED = [
+    "--network=none",
+    "--read-only",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+]
+"""No network, no rights, nothing to write to but what is mounted."""
+SCRATCH = "--tmpfs=/tmp:rw,noexec,nosuid,nodev,mode=1777"
 REACHED = """
 import socket
 try:
@@ -34,21 +48,28 @@ def podman(*arguments, check=True, text=None):
     return done
 
 
+def built(part):
+    """Name of the image of `containers/PART`: the one that was named, or it is built now."""
+    if named := os.environ.get(f"SFTA_{part.upper()}_IMAGE"):
+        return named
+    variable, default = BASES[part]
+    settings = {
+        "BUILDER": shlex.join(PODMAN),
+        "BASE_IMAGE": os.environ.get(variable, default),
+        "BUILD_OPTIONS": shlex.join(LIMITS),
+        "PYTHON": sys.executable,
+    }
+    command = ["make", "-C", str(CONTAINERS), part]
+    command += [f"{name}={value}" for name, value in settings.items()]
+    subprocess.run(command, check=True)
+    return f"localhost/sfta-{part}:0.1.0"
+
+
 @pytest.fixture(scope="module")
 def image():
     if shutil.which(PODMAN[0]) is None:
         pytest.skip("podman is not installed")
-    base = os.environ.get("SFTA_BASE_IMAGE", "localhost/sfta-base:bookworm")
-    settings = {
-        "BUILDER": shlex.join(PODMAN),
-        "BASE_IMAGE": base,
-        "BUILD_OPTIONS": shlex.join(LIMITS),
-        "PYTHON": sys.executable,
-    }
-    command = ["make", "-C", str(CONTAINERS), "edge"]
-    command += [f"{name}={value}" for name, value in settings.items()]
-    subprocess.run(command, check=True)
-    return IMAGE
+    return built("edge")
 
 
 def inside(name, program, *arguments):

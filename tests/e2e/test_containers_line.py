@@ -1,65 +1,63 @@
-"""The whole line over containers: export, bundle, verify, install, serve, ask, update, go back.
+"""The whole line over containers: documents to a model, a bundle, answers, updates, the way back.
 
-Runs only with SFTA_CONTAINERS=1, SFTA_BUNDLE and SFTA_KEY, and takes a quarter of an hour: golden
-questions tell a worse model from a better one only where something was learnt. SFTA_EXPORT_IMAGE
-names an image of `containers/export`; without it the model of the worse bundle is converted here.
-containers/README.md has the commands.
+Runs only with SFTA_CONTAINERS=1, and takes half an hour: golden questions tell a worse model from a
+better one only where something was learnt. containers/README.md has the commands.
 """
 
 import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bundle_variants import update_bundles
+from bundle_variants import with_model, write_updates
 from device_client import DOCUMENT, QUESTION, UPDATES, DeviceClient
-from edge_container import CACHE, LIMITS, REACHED, image, inside, podman
+from edge_container import CONFINED, LIMITS, REACHED, SCRATCH, image, inside, podman
+from factory_containers import LARGE, SMALL, Factory, same_bytes
+from sfta_edge.manifest import Manifest
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(3600),
+    pytest.mark.timeout(7200),
     pytest.mark.skipif(
         os.environ.get("SFTA_CONTAINERS") != "1", reason="builds images: SFTA_CONTAINERS=1"
     ),
 ]
 __all__ = ["image"]
-CONFINED = [
-    "--network=none",
-    "--read-only",
-    "--cap-drop=all",
-    "--security-opt=no-new-privileges",
-    "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=64m,mode=1777",
-    # The self-test of an update loads its model beside the one that answers.
-    "--memory=2g",
-    "--pids-limit=256",
-]
-EXPORT = """
-import sys
-from pathlib import Path
-from sfta_export.gguf import model_gguf
-print(model_gguf(Path("/model"), Path("/cache"), sys.argv[1]))
-"""
-
-
-def export_in_container(folder, cache, scheme):
-    """Convert a model folder in the image of `containers/export`."""
-    mounts = [f"--volume={folder}:/model:ro", f"--volume={cache}:/cache"]
-    options = ["--rm", "--network=none", "--user=0:0", *LIMITS, *mounts]
-    made = podman("run", *options, os.environ["SFTA_EXPORT_IMAGE"], "-c", EXPORT, scheme)
-    return cache / made.stdout.strip().splitlines()[-1].removeprefix("/cache/")
+SERVING, UPDATING = "512m", "2g"
+"""The self-test of an update loads its model beside the one that answers."""
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def factory(image, tmp_path_factory):
+    """After the image of the device, whose wheels its bundles take.
+
+    In the folder SFTA_FACTORY a second run goes on where the first one ended.
+    """
+    assert image
+    kept = os.environ.get("SFTA_FACTORY")
+    return Factory(Path(kept) if kept else tmp_path_factory.mktemp("factory"))
+
+
+@pytest.fixture(scope="module")
+def bundles(factory, tmp_path_factory):
+    """One training, and of it `bundle`, in 4 bits; an update in 8 bits; one without training."""
     made = tmp_path_factory.mktemp("line")
-    if not os.environ.get("SFTA_EXPORT_IMAGE"):
-        update_bundles(made, CACHE)
-    else:
-        update_bundles(
-            made, CACHE, lambda base, scheme: export_in_container(base, CACHE, scheme)
-        )
+    exported = factory.export(factory.train())
+    small, small_score = factory.bundle(SMALL, 1)
+    large, large_score = factory.bundle(LARGE, 3)
+    for folder, scheme in ((small, SMALL), (large, LARGE)):
+        shipped = folder / Manifest.read(folder).facts["model"]
+        assert same_bytes(exported / f"model-{scheme}.gguf", shipped), scheme
+    assert large_score > small_score
+    # On the file system of the tests: the variants are links.
+    first = shutil.copytree(small, made / "bundle")
+    key = load_pem_private_key(factory.key.read_bytes(), None)
+    worse = with_model(first, made / "worse", key, factory.untrained(SMALL), 2)
+    write_updates(made, key, worse, large)
     # Somebody else reads them in the container: pytest's own folders are closed to others.
     for path in (made, made.parent, made.parent.parent):
         path.chmod(0o755)
@@ -74,7 +72,8 @@ class Line:
     def __init__(self, image, bundles):
         self.image = image
         self.volume = podman("volume", "create").stdout.strip()
-        self.options = [*LIMITS, *CONFINED, f"--volume={self.volume}:/var/lib/sfta"]
+        self.options = [*LIMITS, *CONFINED, f"{SCRATCH},size=64m", f"--memory={SERVING}"]
+        self.options += ["--pids-limit=256", f"--volume={self.volume}:/var/lib/sfta"]
         self.options.append(f"--volume={bundles}:/made:ro")
         self.name = ""
         self.client = DeviceClient(self._execute)
@@ -91,6 +90,9 @@ class Line:
         """What an operator does where nobody starts the program again by itself."""
         podman("restart", "--time", "30", self.name)
         self.client.wait_until_ready()
+
+    def give_memory(self, most):
+        podman("update", f"--memory={most}", f"--memory-swap={most}", self.name)
 
     def log(self):
         done = podman("logs", self.name)
@@ -149,6 +151,7 @@ def test_one_line_from_the_bundle_to_the_way_back(line, bundles):
     assert_it_answers(line)
     assert "unreachable" in inside(line.name, REACHED)
 
+    line.give_memory(UPDATING)
     job = update(line, bundles, 2)
     assert job["state"] == "refused"
     assert "golden questions came out otherwise than measured" in job["error"]
@@ -171,4 +174,6 @@ def test_one_line_from_the_bundle_to_the_way_back(line, bundles):
     assert line.client.go_back()["state"] == "done"
     line.restart()
     assert line.counters()[:2] == [1, 1]
+    assert_it_answers(line)
+    line.give_memory(SERVING)
     assert_it_answers(line)
